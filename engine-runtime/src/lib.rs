@@ -1,1 +1,14 @@
+//! The inference runtime: everything an engine does between a checkpoint on disk and the tokens of a request.
+//!
+//! The crate is compiled once and knows no profile. One type parameter, [`Recipe`], says what a deployment chose;
+//! code that does not depend on that choice (queues, block pool, tokenizer) does not carry the parameter.
 
+pub mod backend;
+pub mod batch;
+pub mod dtype;
+pub mod legal;
+pub mod model;
+pub mod parts;
+pub mod recipe;
+
+pub use recipe::{KvMemory, Limits, Recipe};

@@ -1,0 +1,387 @@
+//! What a device must offer: memory, an ordered queue of launches, and the ops that models are composed of.
+//!
+//! Every op is *launched*: it may return before it has run, and nothing above this trait may look at device memory
+//! except through [`Backend::read`], which waits for the queue. That is how a GPU works; the `reference` backend
+//! imposes it on the CPU so that code which peeks is found without one.
+//!
+//! Shapes stand in square brackets, row-major, slowest first. `rows` is the number of valid rows of a call: arrays
+//! are allocated once at their capacity and may be longer.
+//!
+//! **Batch invariance.** On every backend the result of a row (a token, a head, a query position) is a function of
+//! that row's inputs alone: every reduction has an order fixed by the shape of the model, never by `rows`, by the
+//! other rows, or by the number of threads.
+
+use crate::dtype::{Element, WeightFormat};
+
+/// What can go wrong with a device, as opposed to with a request.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    #[error("cannot open the {backend} device: {reason}")]
+    Open {
+        backend: &'static str,
+        reason: String,
+    },
+    #[error("out of device memory: {what} needs {bytes} bytes")]
+    OutOfMemory { what: &'static str, bytes: usize },
+    #[error("{op} failed on the device: {reason}")]
+    Launch { op: &'static str, reason: String },
+}
+
+/// How to open a device.
+#[derive(Debug, Clone, Default)]
+pub struct DeviceOptions {
+    /// Worker threads of a CPU device; `None` takes one for each core that this process may use.
+    pub threads: Option<usize>,
+}
+
+/// Device memory and an ordered queue of launches.
+pub trait Backend: Sized + Send + 'static {
+    /// Name in manifests and messages.
+    const NAME: &'static str;
+
+    /// An array in device memory: an opaque handle that the host can move and pass on, not look into.
+    type Array<T: Element>: Send;
+
+    fn open(options: &DeviceOptions) -> Result<Self, DeviceError>;
+
+    /// A zeroed array of `len` elements. `what` names it in an out-of-memory error.
+    fn alloc<T: Element>(
+        &mut self,
+        what: &'static str,
+        len: usize,
+    ) -> Result<Self::Array<T>, DeviceError>;
+
+    /// Copies `source` to `array[0..source.len()]`, in launch order. `source` may be reused when this returns.
+    fn upload<T: Element>(
+        &mut self,
+        array: &mut Self::Array<T>,
+        source: &[T],
+    ) -> Result<(), DeviceError>;
+
+    /// Waits for all launches, then copies `array[0..out.len()]` to the host. The one place where the host waits.
+    fn read<T: Element>(
+        &mut self,
+        array: &Self::Array<T>,
+        out: &mut [T],
+    ) -> Result<(), DeviceError>;
+}
+
+/// A weight matrix as a checkpoint holds it: [rows, cols], row-major, little-endian. `rows` are outputs.
+#[derive(Debug, Clone, Copy)]
+pub struct HostMatrix<'a> {
+    pub rows: usize,
+    pub cols: usize,
+    pub values: HostValues<'a>,
+}
+
+/// Values in one of the formats that checkpoints use; bytes, because a mapped file promises no alignment.
+#[derive(Debug, Clone, Copy)]
+pub enum HostValues<'a> {
+    F32(&'a [u8]),
+    F16(&'a [u8]),
+    BF16(&'a [u8]),
+}
+
+/// The heads in a row of a fused projection: [q_heads * head_dim | kv_heads * head_dim | kv_heads * head_dim].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadLayout {
+    pub q_heads: usize,
+    pub kv_heads: usize,
+    pub head_dim: usize,
+}
+
+impl HeadLayout {
+    /// Elements in a row of the fused projection.
+    pub fn width(self) -> usize {
+        (self.q_heads + 2 * self.kv_heads) * self.head_dim
+    }
+
+    /// Elements in a row of attention output.
+    pub fn q_width(self) -> usize {
+        self.q_heads * self.head_dim
+    }
+}
+
+/// The paged KV cache of one model: for each layer, keys and values of `blocks` blocks of `block_size` positions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheShape {
+    pub layers: usize,
+    pub blocks: usize,
+    pub block_size: usize,
+    pub kv_heads: usize,
+    pub head_dim: usize,
+}
+
+/// Which rows attend to what: the sequences of a batch, in row order.
+///
+/// The query at row `query_start[s] + i` of sequence `s` has position `context_len[s] - query_len(s) + i` and attends
+/// to positions `0..=position`, which lie in the blocks `block_tables[s][..]`, `block_size` to a block.
+pub struct AttentionBatch<'a, B: Backend> {
+    pub seqs: usize,
+    /// Longest query of any sequence, in rows.
+    pub max_query: usize,
+    /// [seqs + 1]
+    pub query_start: &'a B::Array<u32>,
+    /// [seqs], this step's rows included.
+    pub context_len: &'a B::Array<u32>,
+    /// [seqs, blocks_per_seq]
+    pub block_tables: &'a B::Array<u32>,
+    pub blocks_per_seq: usize,
+}
+
+/// The rotation of rotary position embeddings: `cos` and `sin` are [positions, head_dim / 2] and hold the scaling.
+pub struct RopeTable<'a, B: Backend> {
+    pub cos: &'a B::Array<f32>,
+    pub sin: &'a B::Array<f32>,
+}
+
+/// How one row of logits becomes one token. Neutral values switch a setting off.
+#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub struct SamplingRow {
+    /// 0 picks the largest score (the lowest id among equals).
+    pub temperature: f32,
+    /// Keep the smallest set of tokens whose probability reaches this; 1 keeps all.
+    pub top_p: f32,
+    /// Keep tokens of at least this share of the largest probability; 0 keeps all.
+    pub min_p: f32,
+    /// Keep this many of the largest; 0 keeps all.
+    pub top_k: u32,
+    /// In [0, 1): where in the cumulative distribution to draw.
+    pub uniform: f32,
+    /// Divides positive and multiplies negative logits of tokens seen in prompt or output; 1 is neutral.
+    pub repetition_penalty: f32,
+    /// Subtracted once for each token seen in the output; 0 is neutral.
+    pub presence_penalty: f32,
+    /// Subtracted for each occurrence in the output; 0 is neutral.
+    pub frequency_penalty: f32,
+    /// This row's part of [`SamplingTable::seen`].
+    pub seen_start: u32,
+    pub seen_end: u32,
+    /// This row's part of [`SamplingTable::edits`].
+    pub edits_start: u32,
+    pub edits_end: u32,
+    /// Candidates to report beside the chosen token.
+    pub top_logprobs: u32,
+    /// 1: report logprobs of the processed scores; 0: of the model's raw logits.
+    pub processed_logprobs: u32,
+}
+
+impl Element for SamplingRow {}
+
+/// A token seen in a row's prompt or output; `count` is how often in the output alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub struct SeenToken {
+    pub token: u32,
+    pub count: u32,
+}
+
+impl Element for SeenToken {}
+
+/// A bias added to one token's logit; minus infinity bans it.
+#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub struct LogitEdit {
+    pub token: u32,
+    pub bias: f32,
+}
+
+impl Element for LogitEdit {}
+
+/// The sampling settings of a batch, in device memory.
+pub struct SamplingTable<'a, B: Backend> {
+    /// [rows]
+    pub rows: &'a B::Array<SamplingRow>,
+    pub seen: &'a B::Array<SeenToken>,
+    pub edits: &'a B::Array<LogitEdit>,
+}
+
+/// In place of a token: the row's scores hold no number that can be chosen (all NaN or all banned).
+pub const NO_TOKEN: u32 = u32::MAX;
+
+/// The ops that models, cache and sampler are composed of, for weights of the format `W`.
+///
+/// Knowing one backend is knowing all: each implements exactly these, and `tests/conformance.rs` holds every op of
+/// every backend against the `reference` one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no kernels for weights of the format `{W}`",
+    note = "choose another `[model] dtype` or another `target` in the profile"
+)]
+pub trait Ops<W: WeightFormat>: Backend {
+    /// Element of activations.
+    type Act: Element;
+    /// A weight matrix [rows, cols] in the layout that `matmul` wants.
+    type Matrix: Send;
+    /// The paged KV cache.
+    type Cache: Send;
+
+    /// Stacks `parts`, which have equal `cols`, below each other and repacks them once.
+    fn pack(
+        &mut self,
+        what: &'static str,
+        parts: &[HostMatrix<'_>],
+    ) -> Result<Self::Matrix, DeviceError>;
+
+    /// A zeroed cache.
+    fn cache(&mut self, shape: CacheShape) -> Result<Self::Cache, DeviceError>;
+
+    /// out [rows, hidden] = table [vocab, hidden] at `ids` [rows].
+    fn embed(
+        &mut self,
+        table: &Self::Matrix,
+        ids: &Self::Array<u32>,
+        rows: usize,
+        out: &mut Self::Array<Self::Act>,
+    ) -> Result<(), DeviceError>;
+
+    /// out [rows, width] = x / sqrt(mean(x^2) + eps) * weight [width] (Zhang and Sennrich, arXiv 1910.07467).
+    fn rms_norm(
+        &mut self,
+        x: &Self::Array<Self::Act>,
+        weight: &Self::Array<f32>,
+        eps: f32,
+        rows: usize,
+        width: usize,
+        out: &mut Self::Array<Self::Act>,
+    ) -> Result<(), DeviceError>;
+
+    /// residual [rows, width] += delta; out = rms_norm(residual).
+    #[allow(clippy::too_many_arguments)]
+    fn add_rms_norm(
+        &mut self,
+        residual: &mut Self::Array<Self::Act>,
+        delta: &Self::Array<Self::Act>,
+        weight: &Self::Array<f32>,
+        eps: f32,
+        rows: usize,
+        width: usize,
+        out: &mut Self::Array<Self::Act>,
+    ) -> Result<(), DeviceError>;
+
+    /// Normalises every q head and every k head of qkv [rows, layout.width()] in place, as `rms_norm` over head_dim,
+    /// with weights [head_dim] (Qwen 3).
+    #[allow(clippy::too_many_arguments)]
+    fn head_norm(
+        &mut self,
+        qkv: &mut Self::Array<Self::Act>,
+        q_weight: &Self::Array<f32>,
+        k_weight: &Self::Array<f32>,
+        eps: f32,
+        layout: HeadLayout,
+        rows: usize,
+    ) -> Result<(), DeviceError>;
+
+    /// out [rows, w.rows] = x [rows, w.cols] * w^T (+ bias [w.rows]).
+    fn matmul(
+        &mut self,
+        x: &Self::Array<Self::Act>,
+        w: &Self::Matrix,
+        bias: Option<&Self::Array<f32>>,
+        rows: usize,
+        out: &mut Self::Array<Self::Act>,
+    ) -> Result<(), DeviceError>;
+
+    /// As `matmul`, into f32 logits [rows, vocab].
+    fn logits(
+        &mut self,
+        x: &Self::Array<Self::Act>,
+        w: &Self::Matrix,
+        rows: usize,
+        out: &mut Self::Array<f32>,
+    ) -> Result<(), DeviceError>;
+
+    /// Rotates q and k of qkv in place by their `positions` [rows]; halves are paired (i, i + head_dim / 2), as in
+    /// Hugging Face's layout (Su et al., arXiv 2104.09864).
+    fn rope(
+        &mut self,
+        qkv: &mut Self::Array<Self::Act>,
+        positions: &Self::Array<u32>,
+        table: RopeTable<'_, Self>,
+        layout: HeadLayout,
+        rows: usize,
+    ) -> Result<(), DeviceError>;
+
+    /// Writes k and v of each row to cache slot `slots[row]` (block * block_size + offset) of `layer`.
+    fn store_kv(
+        &mut self,
+        qkv: &Self::Array<Self::Act>,
+        slots: &Self::Array<u32>,
+        cache: &mut Self::Cache,
+        layer: usize,
+        layout: HeadLayout,
+        rows: usize,
+    ) -> Result<(), DeviceError>;
+
+    /// out [rows, q_heads * head_dim] = softmax(scale * q k^T) v over the cached positions, causal. q head h reads
+    /// kv head h / (q_heads / kv_heads). Never reads a position past a query's own.
+    #[allow(clippy::too_many_arguments)]
+    fn attention(
+        &mut self,
+        qkv: &Self::Array<Self::Act>,
+        cache: &Self::Cache,
+        layer: usize,
+        batch: AttentionBatch<'_, Self>,
+        layout: HeadLayout,
+        scale: f32,
+        rows: usize,
+        out: &mut Self::Array<Self::Act>,
+    ) -> Result<(), DeviceError>;
+
+    /// out [rows, width] = silu(gate) * up of gate_up [rows, 2 * width] = [gate | up].
+    fn silu_mul(
+        &mut self,
+        gate_up: &Self::Array<Self::Act>,
+        rows: usize,
+        width: usize,
+        out: &mut Self::Array<Self::Act>,
+    ) -> Result<(), DeviceError>;
+
+    /// out [rows, width] = x [_, width] at `indices` [rows].
+    fn gather_rows(
+        &mut self,
+        x: &Self::Array<Self::Act>,
+        indices: &Self::Array<u32>,
+        rows: usize,
+        width: usize,
+        out: &mut Self::Array<Self::Act>,
+    ) -> Result<(), DeviceError>;
+
+    /// scores [rows, vocab] = logits after edits, penalties, temperature, then top-k, top-p and min-p, which set
+    /// what they drop to minus infinity. A row of temperature 0 keeps its scores unscaled and untruncated.
+    fn process_logits(
+        &mut self,
+        logits: &Self::Array<f32>,
+        table: SamplingTable<'_, Self>,
+        rows: usize,
+        vocab: usize,
+        scores: &mut Self::Array<f32>,
+    ) -> Result<(), DeviceError>;
+
+    /// results[row * stride] = the token drawn from softmax(scores [row]), or [`NO_TOKEN`]: the first id, in
+    /// ascending order, at which the cumulative probability exceeds `uniform`; at temperature 0 the largest.
+    fn sample(
+        &mut self,
+        scores: &Self::Array<f32>,
+        table: SamplingTable<'_, Self>,
+        rows: usize,
+        vocab: usize,
+        results: &mut Self::Array<u32>,
+        stride: usize,
+    ) -> Result<(), DeviceError>;
+
+    /// Reads the token at `results[row * stride]` and writes behind it: its logprob (bits of an f32), its rank from
+    /// 1 (one more than the tokens with a larger logprob), then `top_logprobs` pairs of id and logprob, largest
+    /// first, lowest id first among equals. `stride` is at least 3 + 2 * top_logprobs.
+    #[allow(clippy::too_many_arguments)]
+    fn logprobs(
+        &mut self,
+        logits: &Self::Array<f32>,
+        scores: &Self::Array<f32>,
+        table: SamplingTable<'_, Self>,
+        rows: usize,
+        vocab: usize,
+        results: &mut Self::Array<u32>,
+        stride: usize,
+    ) -> Result<(), DeviceError>;
+}

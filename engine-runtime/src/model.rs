@@ -1,0 +1,21 @@
+//! What the engine asks of a model.
+
+use crate::backend::DeviceError;
+use crate::batch::{Capacity, DeviceBatch};
+use crate::recipe::{Array, Cache, Recipe};
+
+/// A model with its weights on the device of the recipe `R`.
+pub trait Model<R: Recipe>: Sized + Send {
+    /// Allocates the activations for batches of `capacity`.
+    fn prepare(&mut self, device: &mut R::Backend, capacity: Capacity) -> Result<(), DeviceError>;
+
+    /// Launches one forward pass: writes this batch's keys and values to `cache`, and the logits of
+    /// `batch.logits_rows` to `logits` [logits_len, vocab].
+    fn forward(
+        &mut self,
+        device: &mut R::Backend,
+        batch: &DeviceBatch<R::Backend>,
+        cache: &mut Cache<R>,
+        logits: &mut Array<R, f32>,
+    ) -> Result<(), DeviceError>;
+}
