@@ -35,3 +35,21 @@ pub mod mark {
     #[derive(Debug, Clone, Copy)]
     pub struct GuidedDecoding;
 }
+
+/// One mark for each hardware column of the matrix; backends name theirs in [`crate::backend::Backend::Family`].
+pub mod family {
+    #[derive(Debug, Clone, Copy)]
+    pub struct Volta;
+    #[derive(Debug, Clone, Copy)]
+    pub struct Turing;
+    #[derive(Debug, Clone, Copy)]
+    pub struct Ampere;
+    #[derive(Debug, Clone, Copy)]
+    pub struct Ada;
+    #[derive(Debug, Clone, Copy)]
+    pub struct Hopper;
+    #[derive(Debug, Clone, Copy)]
+    pub struct Cpu;
+    #[derive(Debug, Clone, Copy)]
+    pub struct Amd;
+}
