@@ -47,6 +47,14 @@ pub trait Backend: Sized + Send + 'static {
 
     fn open(options: &DeviceOptions) -> Result<Self, DeviceError>;
 
+    /// Bytes of device memory that are free now, where the device can tell.
+    fn free_memory(&self) -> Option<u64> {
+        None
+    }
+
+    /// Forgets launches that have not run. The engine calls it after a launch panicked, before it launches again.
+    fn abandon(&mut self) {}
+
     /// A zeroed array of `len` elements. `what` names it in an out-of-memory error.
     fn alloc<T: Element>(
         &mut self,

@@ -4,8 +4,22 @@ use crate::backend::DeviceError;
 use crate::batch::{Capacity, DeviceBatch};
 use crate::recipe::{Array, Cache, Recipe};
 
+/// What the engine must know of a model to size the cache and the sampler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ModelShape {
+    pub layers: usize,
+    pub kv_heads: usize,
+    pub head_dim: usize,
+    /// Logits in a row; token ids are below this.
+    pub vocab: usize,
+    /// Positions that the model can tell apart.
+    pub max_positions: usize,
+}
+
 /// A model with its weights on the device of the recipe `R`.
 pub trait Model<R: Recipe>: Sized + Send {
+    fn shape(&self) -> ModelShape;
+
     /// Allocates the activations for batches of `capacity`.
     fn prepare(&mut self, device: &mut R::Backend, capacity: Capacity) -> Result<(), DeviceError>;
 
