@@ -11,6 +11,10 @@
 //! that row's inputs alone: every reduction has an order fixed by the shape of the model, never by `rows`, by the
 //! other rows, or by the number of threads.
 
+pub mod reference;
+
+use half::{bf16, f16};
+
 use crate::dtype::{Element, WeightFormat};
 
 /// What can go wrong with a device, as opposed to with a request.
@@ -91,6 +95,31 @@ pub enum HostValues<'a> {
     F32(&'a [u8]),
     F16(&'a [u8]),
     BF16(&'a [u8]),
+}
+
+impl<'a> HostValues<'a> {
+    /// The values in order, exactly.
+    pub fn iter(self) -> Box<dyn Iterator<Item = f32> + 'a> {
+        match self {
+            Self::F32(bytes) => {
+                Box::new(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)))
+            }
+            Self::F16(bytes) => Box::new(
+                bytes
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .map(|b| f16::from_le_bytes(*b).to_f32()),
+            ),
+            Self::BF16(bytes) => Box::new(
+                bytes
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .map(|b| bf16::from_le_bytes(*b).to_f32()),
+            ),
+        }
+    }
 }
 
 /// The heads in a row of a fused projection: [q_heads * head_dim | kv_heads * head_dim | kv_heads * head_dim].
