@@ -5,10 +5,14 @@
 
 pub mod backend;
 pub mod batch;
+pub mod checkpoint;
 pub mod dtype;
 pub mod legal;
 pub mod model;
+pub mod models;
 pub mod parts;
 pub mod recipe;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use recipe::{KvMemory, Limits, Recipe};
