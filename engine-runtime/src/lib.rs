@@ -5,14 +5,15 @@
 
 pub mod backend;
 pub mod batch;
-pub mod checkpoint;
 pub mod dtype;
+pub mod kv;
 pub mod legal;
 pub mod model;
-pub mod models;
 pub mod parts;
 pub mod recipe;
-#[cfg(any(test, feature = "testing"))]
-pub mod testing;
+pub mod request;
+pub mod sampler;
+pub mod scheduler;
+pub mod text;
 
 pub use recipe::{KvMemory, Limits, Recipe};

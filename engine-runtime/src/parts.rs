@@ -8,7 +8,7 @@ mod logprobs;
 mod prefill;
 mod prefix;
 
-pub use logprobs::{Logprobs, Top};
+pub use logprobs::{Logprobs, TokenLogprobs, Top};
 pub use prefill::{Chunked, Prefill, Whole};
 pub use prefix::{Hashed, Prefix};
 
