@@ -1,0 +1,155 @@
+//! The rules, one list: what `plan` checks, what `explain` explains, and what the tests demand a bad profile for.
+//!
+//! A rule is a code, a doc, a predicate and a bad profile of its name in `tests/profiles/bad`. There is one file for each family of rules. Every rule
+//! looks at the profile as written, for its spans, and at the plan that it would become, for its answers. Rules are monotone in features: what a set breaks, its supersets break.
+
+pub mod accept;
+pub mod cells;
+pub mod formats;
+pub mod heads;
+pub mod limits;
+pub mod memory;
+pub mod model;
+pub mod reading;
+pub mod settings;
+pub mod target;
+
+use crate::diagnostics::{Code, Diagnostics, Span};
+use crate::feature::{Feature, FeatureSet};
+use crate::matrix::{CellId, Matrix};
+use crate::plan::Plan;
+use crate::profile::Profile;
+
+/// One rule.
+pub struct Rule {
+    pub code: Code,
+    /// In kebab-case: also the name of its bad profile.
+    pub name: &'static str,
+    /// What it says and why, for `cargo lathe explain`.
+    pub doc: &'static str,
+    pub check: Check,
+}
+
+/// When a rule is checked.
+pub enum Check {
+    /// While the TOML is read.
+    Reading,
+    /// On a profile and the plan that it would become.
+    Case(fn(&Case<'_>, &mut Diagnostics)),
+}
+
+/// What a rule looks at.
+pub struct Case<'a> {
+    pub profile: &'a Profile,
+    /// What the profile asks for; not a promise that it can work.
+    pub plan: &'a Plan,
+    pub matrix: &'a Matrix,
+}
+
+impl Case<'_> {
+    pub fn set(&self) -> FeatureSet {
+        self.profile.set()
+    }
+
+    /// Where a feature is named; only for one that is on.
+    pub fn key(&self, feature: Feature) -> Span {
+        self.profile
+            .chosen(feature)
+            .map_or(0..0, |chosen| chosen.key.clone())
+    }
+
+    /// Where a setting of a feature stands, or the feature's name if it is not written.
+    pub fn setting(&self, feature: Feature, key: &str) -> Span {
+        let written = self
+            .profile
+            .chosen(feature)
+            .and_then(|chosen| chosen.settings.span(key));
+        written.cloned().unwrap_or_else(|| self.key(feature))
+    }
+
+    /// Where a limit stands, or `otherwise` if it is not written.
+    pub fn limit(&self, key: &str, otherwise: &Span) -> Span {
+        self.profile.limits.span(key).unwrap_or(otherwise).clone()
+    }
+
+    /// The unknown pairs that the profile takes by name.
+    pub fn accepted(&self) -> Vec<CellId> {
+        self.profile
+            .accept
+            .iter()
+            .filter_map(|accept| accept.cell())
+            .collect()
+    }
+}
+
+/// Every rule, by code.
+pub static RULES: &[&Rule] = &[
+    &reading::UNREADABLE_RULE,
+    &reading::SYNTAX_RULE,
+    &reading::UNKNOWN_KEY_RULE,
+    &reading::MISSING_KEY_RULE,
+    &reading::WRONG_TYPE_RULE,
+    &reading::WRONG_VALUE_RULE,
+    &reading::UNKNOWN_FEATURE_RULE,
+    &reading::UNKNOWN_TARGET_RULE,
+    &reading::SHAPE_RULE,
+    &cells::PAIR,
+    &cells::HARDWARE,
+    &cells::UNKNOWN,
+    &cells::UNPROVEN_PAIR,
+    &cells::UNPROVEN_HARDWARE,
+    &target::BACKEND,
+    &target::VAGUE,
+    &settings::CHUNK_BLOCKS,
+    &settings::CHUNK_STEP,
+    &settings::LORA_RANK,
+    &settings::LORA_VOCAB,
+    &settings::LORA_RESIDENT,
+    &settings::LOOKUP_ORDER,
+    &settings::LOOKUP_METHOD,
+    &settings::DRAFT_LENGTH,
+    &settings::GRAPH_BATCH,
+    &settings::PROMPT_ADAPTER_LENGTH,
+    &settings::ALTERNATIVES,
+    &settings::SAMPLES,
+    &formats::DTYPE,
+    &formats::WEIGHTS,
+    &heads::HEAD_SIZE,
+    &formats::WEIGHTS_BUILT,
+    &target::TOOLKIT,
+    &memory::WEIGHTS,
+    &memory::SEQUENCE,
+    &memory::POOL,
+    &limits::STEP_SEQS,
+    &limits::STEP_LEN,
+    &limits::BLOCK_SIZE,
+    &limits::POSITIONS,
+    &model::BUILT,
+    &model::SHAPE,
+    &model::IMAGES,
+    &model::ENCODER,
+    &model::WINDOW,
+    &accept::KNOWN,
+    &accept::UNUSED,
+    &accept::TWICE,
+    &accept::REASON,
+];
+
+impl Rule {
+    /// The rule with this code.
+    pub fn with_code(code: Code) -> Option<&'static Rule> {
+        RULES.iter().copied().find(|rule| rule.code == code)
+    }
+}
+
+/// Checks all rules and reports every finding, in the order of the text.
+pub(crate) fn check(case: &Case<'_>) -> Diagnostics {
+    let mut found = Diagnostics::of(case.profile.source.clone());
+    for rule in RULES {
+        if let Check::Case(check) = rule.check {
+            check(case, &mut found);
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,119 @@
+//! `[limits]` among themselves, and against the model's shape.
+
+use super::{Case, Check, Rule};
+use crate::diagnostics::{Code, Diagnostic, Diagnostics};
+use crate::plan::{Dims, Prefill};
+
+pub static STEP_SEQS: Rule = Rule {
+    code: Code(504),
+    name: "step-seqs",
+    doc: "a step must have room for one token of every sequence: max-batched-tokens is at least max-seqs",
+    check: Check::Case(step_seqs),
+};
+
+pub static STEP_LEN: Rule = Rule {
+    code: Code(505),
+    name: "step-len",
+    doc: "without chunked prefill a whole prompt goes through in one step: max-batched-tokens is at least max-model-len",
+    check: Check::Case(step_len),
+};
+
+pub static BLOCK_SIZE: Rule = Rule {
+    code: Code(506),
+    name: "block-size",
+    doc: "a KV block has a power of two of tokens, at most 256: kernels find block and place by shift and mask",
+    check: Check::Case(block_size),
+};
+
+pub static POSITIONS: Rule = Rule {
+    code: Code(507),
+    name: "positions",
+    doc: "a sequence cannot be longer than the positions that the model was made for",
+    check: Check::Case(positions),
+};
+
+fn step_seqs(case: &Case<'_>, found: &mut Diagnostics) {
+    let (step, seqs) = (
+        case.plan.limits.max_batched_tokens,
+        case.plan.limits.max_seqs,
+    );
+    if step < seqs {
+        let span = case.limit("max-batched-tokens", &case.profile.name.span);
+        found.push(
+            Diagnostic::new(
+                STEP_SEQS.code,
+                format!("a step of {step} tokens has no room for {seqs} sequences"),
+            )
+            .at(&span, "fewer than max-seqs")
+            .beside(&case.limit("max-seqs", &span), format!("{seqs} sequences"))
+            .note("each sequence that decodes takes one token of the step")
+            .help(format!(
+                "set max-batched-tokens to {seqs} or more, or max-seqs to {step} or less"
+            )),
+        );
+    }
+}
+
+fn step_len(case: &Case<'_>, found: &mut Diagnostics) {
+    let (step, len) = (
+        case.plan.limits.max_batched_tokens,
+        case.plan.limits.max_model_len,
+    );
+    if case.plan.features.prefill == Prefill::Whole && step < len {
+        let span = case.limit("max-batched-tokens", &case.profile.name.span);
+        found.push(
+            Diagnostic::new(
+                STEP_LEN.code,
+                format!("a step of {step} tokens has no room for a prompt of {len}"),
+            )
+            .at(&span, "fewer than max-model-len")
+            .beside(&case.limit("max-model-len", &span), format!("{len} tokens"))
+            .note("without chunked prefill a whole prompt goes through in one step")
+            .help(format!(
+                "set max-batched-tokens to {len} or more, or turn chunked-prefill on"
+            )),
+        );
+    }
+}
+
+fn block_size(case: &Case<'_>, found: &mut Diagnostics) {
+    let size = case.plan.limits.block_size;
+    if !size.is_power_of_two() || size > 256 {
+        let near = (size.min(256) + 1).next_power_of_two() / 2;
+        found.push(
+            Diagnostic::new(
+                BLOCK_SIZE.code,
+                format!("a KV block cannot have {size} tokens"),
+            )
+            .at(
+                &case.limit("block-size", &case.profile.name.span),
+                "not a power of two up to 256",
+            )
+            .note("kernels find a token's block and its place in it by shift and mask")
+            .help(format!("set block-size = {near}; 16 is the default")),
+        );
+    }
+}
+
+fn positions(case: &Case<'_>, found: &mut Diagnostics) {
+    let (Some(written), Dims::Baked(shape)) = (&case.profile.model.shape, &case.plan.model.dims)
+    else {
+        return;
+    };
+    let len = case.plan.limits.max_model_len;
+    if len > shape.max_positions {
+        let most = shape.max_positions;
+        found.push(
+            Diagnostic::new(
+                POSITIONS.code,
+                format!("the model was made for {most} positions, not for {len}"),
+            )
+            .at(
+                &case.limit("max-model-len", &written.span),
+                "past the model's last position",
+            )
+            .beside(&written.span, format!("max_position_embeddings is {most}"))
+            .help(format!("set max-model-len to {most} or less")),
+        );
+    }
+}

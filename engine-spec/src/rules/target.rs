@@ -1,0 +1,91 @@
+//! The target itself: whether this engine has its backend, whether it names one architecture, and who compiles for it.
+
+use super::{Case, Check, Rule};
+use crate::arch::Arch;
+use crate::diagnostics::{Code, Diagnostic, Diagnostics};
+use crate::model::Toolkit;
+
+pub static BACKEND: Rule = Rule {
+    code: Code(106),
+    name: "backend",
+    doc: "the target's backend must be built in this engine; `cargo lathe plan` still plans a profile for one that is not",
+    check: Check::Case(backend),
+};
+
+pub static VAGUE: Rule = Rule {
+    code: Code(107),
+    name: "vague-target",
+    doc: "AMD code objects run on the very chip they were made for, so the family `amd` does not say what to build",
+    check: Check::Case(vague),
+};
+
+pub static TOOLKIT: Rule = Rule {
+    code: Code(401),
+    name: "toolkit",
+    doc: "the device compiler that a profile insists on must make code for the target's architecture",
+    check: Check::Case(toolkit),
+};
+
+fn backend(case: &Case<'_>, found: &mut Diagnostics) {
+    let backend = case.plan.target.family().backend();
+    if !backend.is_built() {
+        let name = backend.name();
+        found.push(
+            Diagnostic::new(BACKEND.code, format!("the `{name}` backend is not built yet"))
+                .at(&case.profile.target.span, case.plan.target.describe())
+                .note("the rules and the page are checked for it all the same")
+                .help("`cargo lathe plan` shows what would be built; `native` is a target that builds today")
+                .not_built(),
+        );
+    }
+}
+
+fn vague(case: &Case<'_>, found: &mut Diagnostics) {
+    let target = &case.plan.target;
+    if !target.name.is_one_architecture() {
+        let names: Vec<_> = Arch::of(target.family()).map(Arch::name).collect();
+        found.push(
+            Diagnostic::new(
+                VAGUE.code,
+                format!("`{}` is not one architecture", target.name),
+            )
+            .at(
+                &case.profile.target.span,
+                "several chips that run no code of each other",
+            )
+            .help(format!(
+                "name a device, as in \"mi300x\", or one of {}",
+                names.join(", ")
+            )),
+        );
+    }
+}
+
+fn toolkit(case: &Case<'_>, found: &mut Diagnostics) {
+    let Some(toolkit) = &case.profile.toolkit else {
+        return;
+    };
+    let arch = case.plan.target.arch;
+    if let Err(why) = toolkit.value.builds(arch) {
+        let able: Vec<_> = Toolkit::ALL
+            .iter()
+            .filter(|other| other.builds(arch).is_ok())
+            .map(|other| other.name())
+            .collect();
+        let help = if able.is_empty() {
+            "remove `toolkit`".to_owned()
+        } else {
+            format!("remove `toolkit`, or use one of {}", able.join(", "))
+        };
+        found.push(
+            Diagnostic::new(
+                TOOLKIT.code,
+                format!("`{}` makes no code for `{arch}`", toolkit.value),
+            )
+            .at(&toolkit.span, "cannot build the target")
+            .beside(&case.profile.target.span, case.plan.target.describe())
+            .note(why)
+            .help(help),
+        );
+    }
+}
