@@ -120,6 +120,27 @@ impl<'a> HostValues<'a> {
             ),
         }
     }
+
+    /// Name of the format, as [`Float::NAME`](crate::dtype::Float::NAME).
+    pub fn format(&self) -> &'static str {
+        match self {
+            Self::F32(_) => "f32",
+            Self::F16(_) => "f16",
+            Self::BF16(_) => "bf16",
+        }
+    }
+
+    pub fn bytes(&self) -> u64 {
+        let (Self::F32(bytes) | Self::F16(bytes) | Self::BF16(bytes)) = self;
+        bytes.len() as u64
+    }
+
+    pub fn elements(&self) -> u64 {
+        match self {
+            Self::F32(_) => self.bytes() / 4,
+            Self::F16(_) | Self::BF16(_) => self.bytes() / 2,
+        }
+    }
 }
 
 /// The heads in a row of a fused projection: [q_heads * head_dim | kv_heads * head_dim | kv_heads * head_dim].

@@ -5,15 +5,21 @@
 
 pub mod backend;
 pub mod batch;
+pub mod chat;
+pub mod checkpoint;
 pub mod dtype;
 pub mod kv;
 pub mod legal;
 pub mod model;
+pub mod models;
 pub mod parts;
 pub mod recipe;
 pub mod request;
 pub mod sampler;
 pub mod scheduler;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod text;
+pub mod tokenizer;
 
 pub use recipe::{KvMemory, Limits, Recipe};

@@ -1,0 +1,185 @@
+//! Logits and greedy tokens of a checkpoint, for comparison with another implementation.
+//!
+//! `logits MODEL_DIR --tokens TOKENS.json --out OUT.safetensors [--dtype f32|f16|bf16] [--backend reference]
+//! [--greedy N] [--chunk ROWS]`: TOKENS.json is a list of lists of token ids. OUT.safetensors holds, for list `i`,
+//! `logits.<i>` f32 [len, vocab] and, with `--greedy`, `greedy.<i>` i64 [N], the tokens that follow the list.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use engine_runtime::backend::DeviceOptions;
+use engine_runtime::backend::reference::Reference;
+use engine_runtime::checkpoint::Config;
+use engine_runtime::dtype::{BF16, Dense, F16, F32};
+use engine_runtime::models::{Llama, Qwen2, Qwen3};
+use engine_runtime::parts::{Off, Whole};
+use engine_runtime::testing::Solo;
+use engine_runtime::{KvMemory, Limits, Recipe};
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+
+const USAGE: &str = "usage: logits MODEL_DIR --tokens TOKENS.json --out OUT.safetensors \
+    [--dtype f32|f16|bf16] [--backend reference] [--greedy N] [--chunk ROWS]";
+
+const LIMITS: Limits = Limits {
+    max_model_len: 2048,
+    max_seqs: 1,
+    max_batched_tokens: 2048,
+    block_size: 16,
+    kv_memory: KvMemory::Auto,
+};
+
+type Failure = Box<dyn Error>;
+
+fn main() -> Result<(), Failure> {
+    let arguments = Arguments::parse()?;
+    let lists: Vec<Vec<u32>> = serde_json::from_slice(&std::fs::read(&arguments.tokens)?)?;
+    let config = Config::read(&arguments.model)?;
+    let run =
+        choose(&arguments.backend, &arguments.dtype, &config.architecture).ok_or_else(|| {
+            format!(
+                "no engine for --backend {} --dtype {} and {}\n{USAGE}",
+                arguments.backend, arguments.dtype, config.architecture
+            )
+        })?;
+    write(&arguments.out, &run(&arguments, &lists)?)
+}
+
+type Run = fn(&Arguments, &[Vec<u32>]) -> Result<Vec<Answer>, Failure>;
+
+/// What a checkpoint makes of one list of tokens.
+struct Answer {
+    vocab: usize,
+    /// [len, vocab]
+    logits: Vec<f32>,
+    greedy: Vec<u32>,
+}
+
+/// One recipe for each family, for one backend and one format.
+macro_rules! families {
+    ($architecture:expr, $backend:ty, $weights:ty) => {
+        match $architecture {
+            "LlamaForCausalLM" | "MistralForCausalLM" => {
+                engine_runtime::recipe! { Build {
+                    backend: $backend, weights: $weights, model: Llama<Self>,
+                    prefill: Whole, prefix: Off, logprobs: Off, limits: LIMITS,
+                } }
+                Some(answers::<Build> as Run)
+            }
+            "Qwen2ForCausalLM" => {
+                engine_runtime::recipe! { Build {
+                    backend: $backend, weights: $weights, model: Qwen2<Self>,
+                    prefill: Whole, prefix: Off, logprobs: Off, limits: LIMITS,
+                } }
+                Some(answers::<Build> as Run)
+            }
+            "Qwen3ForCausalLM" => {
+                engine_runtime::recipe! { Build {
+                    backend: $backend, weights: $weights, model: Qwen3<Self>,
+                    prefill: Whole, prefix: Off, logprobs: Off, limits: LIMITS,
+                } }
+                Some(answers::<Build> as Run)
+            }
+            _ => None,
+        }
+    };
+}
+
+fn choose(backend: &str, dtype: &str, architecture: &str) -> Option<Run> {
+    match (backend, dtype) {
+        ("reference", "f32") => families!(architecture, Reference, Dense<F32>),
+        ("reference", "f16") => families!(architecture, Reference, Dense<F16>),
+        ("reference", "bf16") => families!(architecture, Reference, Dense<BF16>),
+        _ => None,
+    }
+}
+
+fn answers<R: Recipe>(arguments: &Arguments, lists: &[Vec<u32>]) -> Result<Vec<Answer>, Failure> {
+    let options = DeviceOptions::default();
+    let mut solo = Solo::<R>::load(&arguments.model, &options, &mut |_, _| {})?;
+    let mut answer = |tokens: &Vec<u32>| {
+        let longest = LIMITS.max_model_len - arguments.greedy;
+        if tokens.is_empty() || tokens.len() > longest {
+            return Err(format!("a list must have 1 to {longest} tokens").into());
+        }
+        Ok(Answer {
+            vocab: solo.vocab(),
+            logits: solo.logits(tokens, arguments.chunk)?,
+            greedy: solo.greedy(tokens, arguments.greedy)?,
+        })
+    };
+    lists.iter().map(&mut answer).collect()
+}
+
+fn write(out: &Path, answers: &[Answer]) -> Result<(), Failure> {
+    let mut tensors = Vec::new();
+    for (index, answer) in answers.iter().enumerate() {
+        let rows = answer.logits.len() / answer.vocab;
+        let bytes = answer.logits.iter().flat_map(|x| x.to_le_bytes()).collect();
+        tensors.push((
+            format!("logits.{index}"),
+            Dtype::F32,
+            vec![rows, answer.vocab],
+            bytes,
+        ));
+        if !answer.greedy.is_empty() {
+            let tokens = answer.greedy.iter().map(|&token| i64::from(token));
+            let bytes: Vec<u8> = tokens.flat_map(i64::to_le_bytes).collect();
+            let shape = vec![answer.greedy.len()];
+            tensors.push((format!("greedy.{index}"), Dtype::I64, shape, bytes));
+        }
+    }
+    let views = tensors
+        .iter()
+        .map(|(name, dtype, shape, bytes)| {
+            Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?))
+        })
+        .collect::<Result<Vec<_>, Failure>>()?;
+    safetensors::serialize_to_file(views, None, out)?;
+    Ok(())
+}
+
+struct Arguments {
+    model: PathBuf,
+    tokens: PathBuf,
+    out: PathBuf,
+    dtype: String,
+    backend: String,
+    greedy: usize,
+    chunk: usize,
+}
+
+impl Arguments {
+    fn parse() -> Result<Self, Failure> {
+        let mut parsed = Self {
+            model: PathBuf::new(),
+            tokens: PathBuf::new(),
+            out: PathBuf::new(),
+            dtype: "f32".to_owned(),
+            backend: "reference".to_owned(),
+            greedy: 0,
+            chunk: LIMITS.max_batched_tokens,
+        };
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or(USAGE);
+            match word.as_str() {
+                "--tokens" => parsed.tokens = value()?.into(),
+                "--out" => parsed.out = value()?.into(),
+                "--dtype" => parsed.dtype = value()?,
+                "--backend" => parsed.backend = value()?,
+                "--greedy" => parsed.greedy = value()?.parse()?,
+                "--chunk" => parsed.chunk = value()?.parse()?,
+                model if !model.starts_with('-') => parsed.model = model.into(),
+                _ => return Err(USAGE.into()),
+            }
+        }
+        let paths = [&parsed.model, &parsed.tokens, &parsed.out];
+        let sound = (1..=LIMITS.max_batched_tokens).contains(&parsed.chunk)
+            && parsed.greedy < LIMITS.max_model_len;
+        match paths.iter().all(|path| !path.as_os_str().is_empty()) && sound {
+            true => Ok(parsed),
+            false => Err(USAGE.into()),
+        }
+    }
+}

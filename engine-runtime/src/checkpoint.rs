@@ -1,0 +1,54 @@
+//! A model as a Hugging Face folder: `config.json`, `generation_config.json` and safetensors shards.
+//!
+//! Everything here comes from files that somebody else wrote. Opening reads the JSON files and the headers of the
+//! shards, each behind a size limit, and checks all that can be known from them; weights stay mapped until a model
+//! packs them. Which tensors a model wants is not known here: see [`crate::models`].
+
+mod config;
+mod error;
+mod fit;
+mod generation;
+mod json;
+mod rope;
+mod shard;
+mod tensors;
+
+use std::path::{Path, PathBuf};
+
+pub use config::{Config, Window};
+pub use error::{CheckpointError, LoadError};
+pub use fit::{Fit, Memory, StoredAs};
+pub use generation::GenerationConfig;
+pub use rope::{RopeConfig, RopeScaling};
+pub use tensors::{HostVector, Tensors};
+
+pub(crate) use json::{Object, read_bounded};
+
+/// A folder whose JSON files and shard headers are sound.
+#[derive(Debug)]
+pub struct Checkpoint {
+    pub dir: PathBuf,
+    pub config: Config,
+    pub generation: GenerationConfig,
+    pub tensors: Tensors,
+}
+
+impl Checkpoint {
+    /// Reads the small files and the headers; maps the weights without touching them.
+    pub fn open(dir: &Path) -> Result<Self, CheckpointError> {
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            config: Config::read(dir)?,
+            generation: GenerationConfig::read(dir)?,
+            tensors: Tensors::open(dir)?,
+        })
+    }
+
+    /// Token ids that end a text: of `generation_config.json`, else of `config.json`.
+    pub fn eos_token_ids(&self) -> &[u32] {
+        match self.generation.eos_token_ids.as_slice() {
+            [] => &self.config.eos_token_ids,
+            ids => ids,
+        }
+    }
+}

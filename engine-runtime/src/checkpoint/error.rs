@@ -1,0 +1,128 @@
+//! Why a checkpoint is refused. Every message names the file, and the tensor or field where there is one.
+
+use std::path::PathBuf;
+
+use crate::backend::DeviceError;
+
+/// A checkpoint that is damaged, or that this engine was not built for.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    #[error("cannot read {}: {source}", file.display())]
+    Read {
+        file: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{} is not a regular file", file.display())]
+    NotAFile { file: PathBuf },
+    #[error("{} has {bytes} bytes, more than the {limit} that a file of its kind may have", file.display())]
+    TooLarge {
+        file: PathBuf,
+        bytes: u64,
+        limit: u64,
+    },
+    #[error("{} is not valid JSON: {reason}", file.display())]
+    Json { file: PathBuf, reason: String },
+    #[error("{}: `{field}` must be {expected}, found {found}", file.display())]
+    Field {
+        file: PathBuf,
+        field: String,
+        expected: String,
+        found: String,
+    },
+    #[error("{}: {what} `{found}` is not supported; supported: {supported}", file.display())]
+    Unsupported {
+        file: PathBuf,
+        what: &'static str,
+        found: String,
+        supported: String,
+    },
+    #[error(
+        "{}: this engine was built for the {family} family ({accepted}), found the architecture `{found}`",
+        file.display()
+    )]
+    Architecture {
+        file: PathBuf,
+        family: &'static str,
+        accepted: String,
+        found: String,
+    },
+    #[error(
+        "{}: this engine was built for {field} = {expected}, found {found}; build it with the shape of this \
+         checkpoint, or without a fixed shape",
+        file.display()
+    )]
+    Shape {
+        file: PathBuf,
+        field: &'static str,
+        expected: usize,
+        found: usize,
+    },
+    #[error(
+        "{}: {field} allows sequences of {limit} tokens, this engine was built for {max_model_len}; build it with \
+         max-model-len = {limit} or less",
+        file.display()
+    )]
+    TooLong {
+        file: PathBuf,
+        field: &'static str,
+        limit: usize,
+        max_model_len: usize,
+    },
+    #[error("no model.safetensors and no model.safetensors.index.json in {}{hint}", dir.display())]
+    NoWeights { dir: PathBuf, hint: String },
+    #[error("{} is not a sound safetensors file: {reason}", file.display())]
+    Shard { file: PathBuf, reason: String },
+    #[error(
+        "{}: tensor `{tensor}` is said to lie in `{shard}`, which is not the name of a file in the same folder",
+        file.display()
+    )]
+    ShardName {
+        file: PathBuf,
+        tensor: String,
+        shard: String,
+    },
+    #[error("tensor `{tensor}` lies both in {} and in {}", first.display(), second.display())]
+    Duplicate {
+        tensor: String,
+        first: PathBuf,
+        second: PathBuf,
+    },
+    #[error("{}: tensor `{tensor}` is missing, expected shape {expected:?}", file.display())]
+    Missing {
+        file: PathBuf,
+        tensor: String,
+        expected: Vec<usize>,
+    },
+    #[error("{}: tensor `{tensor}` has shape {found:?}, expected {expected:?}", file.display())]
+    TensorShape {
+        file: PathBuf,
+        tensor: String,
+        expected: Vec<usize>,
+        found: Vec<usize>,
+    },
+    #[error("{}: tensor `{tensor}` has type {found}, expected F32, F16 or BF16", file.display())]
+    TensorType {
+        file: PathBuf,
+        tensor: String,
+        found: String,
+    },
+    #[error(
+        "{}: tensor `{tensor}` has no place in the {family} model that config.json describes, and leaving it out \
+         would change the model",
+        file.display()
+    )]
+    Unexpected {
+        file: PathBuf,
+        tensor: String,
+        family: &'static str,
+    },
+}
+
+/// Why a model did not come onto the device.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+}

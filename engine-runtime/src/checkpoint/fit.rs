@@ -1,0 +1,100 @@
+//! What `engine verify` reports of a checkpoint that this engine can load.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::models::Dims;
+
+/// A checkpoint that fits an engine, and what it costs there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fit {
+    /// The engine's family and the checkpoint's own class name.
+    pub family: &'static str,
+    pub architecture: String,
+    pub dims: Dims,
+    pub max_positions: usize,
+    /// The embedding is also the output matrix.
+    pub tied: bool,
+    pub parameters: u64,
+    /// Formats in the checkpoint.
+    pub stored: StoredAs,
+    /// Format of matrices in the engine; where it differs from `stored`, loading converts.
+    pub weights_format: &'static str,
+    pub memory: Memory,
+}
+
+/// Bytes of tensors for each format in a checkpoint.
+pub type StoredAs = BTreeMap<&'static str, u64>;
+
+/// Device memory in bytes, without what a kernel's layout adds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Memory {
+    pub weights: u64,
+    /// Cached keys and values of one position, all layers.
+    pub kv_per_token: u64,
+    /// Activations of a step of the largest size.
+    pub activations: u64,
+}
+
+impl Fit {
+    /// Formats that loading converts to [`Fit::weights_format`].
+    pub fn converted(&self) -> impl Iterator<Item = &'static str> {
+        let to = self.weights_format;
+        self.stored.keys().copied().filter(move |&from| from != to)
+    }
+}
+
+impl fmt::Display for Fit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dims = &self.dims;
+        writeln!(f, "architecture   {} ({})", self.architecture, self.family)?;
+        writeln!(
+            f,
+            "shape          {} layers, hidden {}, {} heads ({} kv) of {}, ffn {}, vocabulary {}{}",
+            dims.layers,
+            dims.hidden,
+            dims.q_heads,
+            dims.kv_heads,
+            dims.head_dim,
+            dims.ffn,
+            dims.vocab,
+            if self.tied { " (tied)" } else { "" },
+        )?;
+        writeln!(f, "positions      {}", self.max_positions)?;
+        writeln!(f, "parameters     {}", self.parameters)?;
+        let stored: Vec<_> = self.stored.keys().copied().collect();
+        write!(f, "weights        {}", stored.join(", "))?;
+        let converted: Vec<_> = self.converted().collect();
+        if !converted.is_empty() {
+            write!(f, ", of which {} become", converted.join(" and "))?;
+            write!(f, " {} on loading", self.weights_format)?;
+        }
+        writeln!(f)?;
+        let memory = &self.memory;
+        writeln!(f, "memory         weights {}", Bytes(memory.weights))?;
+        writeln!(
+            f,
+            "               activations {}",
+            Bytes(memory.activations)
+        )?;
+        write!(
+            f,
+            "               kv cache {} a token",
+            Bytes(memory.kv_per_token)
+        )
+    }
+}
+
+/// A number of bytes as people read it.
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+        match UNITS.into_iter().find(|&(size, _)| self.0 >= size) {
+            // Two decimals of a size: single precision would do.
+            Some((size, unit)) => write!(f, "{:.2} {unit}", self.0 as f64 / size as f64),
+            None => write!(f, "{} bytes", self.0),
+        }
+    }
+}

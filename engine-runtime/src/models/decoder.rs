@@ -1,0 +1,212 @@
+//! The decoder-only transformer that every family here is a variation of.
+//!
+//! A [`Family`] says in constants what differs; a branch that a family does not take leaves no code in an engine.
+
+mod activations;
+mod layer;
+mod linear;
+mod norm;
+mod source;
+
+use std::marker::PhantomData;
+
+use activations::Activations;
+use layer::Layer;
+use norm::Norm;
+use source::{Progress, Source};
+
+use super::rope::angles;
+use super::shape::{self, Dims, Shape};
+use crate::backend::{Backend, DeviceError, HeadLayout, Ops, RopeTable};
+use crate::batch::{Capacity, DeviceBatch};
+use crate::checkpoint::{Checkpoint, CheckpointError, Config, Fit, LoadError};
+use crate::model::{Model, ModelShape};
+use crate::recipe::{Array, Cache, Matrix, Recipe};
+
+/// What a family adds to the decoder.
+pub trait Family: Send + 'static {
+    const NAME: &'static str;
+    /// Class names in transformers that are this family.
+    const ARCHITECTURES: &'static [&'static str];
+    /// Each head of q and k is normalised before it is rotated.
+    const HEAD_NORM: bool;
+
+    fn biases(config: &Config) -> Biases;
+
+    /// Positions that a token of some layer can look back on, where they are limited.
+    fn window(config: &Config) -> Option<usize>;
+}
+
+/// Which matrices have a bias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Biases {
+    pub qkv: bool,
+    pub attention_out: bool,
+    pub mlp: bool,
+}
+
+/// A decoder of the family `F`, its dimensions from `S`, on the device of the recipe `R`.
+pub struct Decoder<R: Recipe, F, S> {
+    dims: Dims,
+    max_positions: usize,
+    /// [vocab, hidden]
+    embedding: Matrix<R>,
+    layers: Vec<Layer<R>>,
+    norm: Norm<R>,
+    /// [vocab, hidden]; `None` where it is the embedding.
+    head: Option<Matrix<R>>,
+    /// [max_model_len, head_dim / 2]
+    cos: Array<R, f32>,
+    sin: Array<R, f32>,
+    activations: Option<Activations<R>>,
+    variation: PhantomData<fn() -> (F, S)>,
+}
+
+impl<R: Recipe, F: Family, S: Shape> Model<R> for Decoder<R, F, S> {
+    fn check(checkpoint: &Checkpoint) -> Result<Fit, CheckpointError> {
+        Ok(Self::find(checkpoint)?.fit::<R>(checkpoint, F::NAME))
+    }
+
+    fn load(
+        device: &mut R::Backend,
+        checkpoint: &Checkpoint,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, LoadError> {
+        let source = Self::find(checkpoint)?;
+        let mut progress = Progress::new(source.bytes(), progress);
+        let config = &checkpoint.config;
+        let embedding = device.pack("embedding", &[source.embedding])?;
+        progress.add(source.embedding.values.bytes());
+        let layers = source
+            .layers
+            .iter()
+            .map(|layer| Layer::load(device, layer, config, &mut progress))
+            .collect::<Result<_, _>>()?;
+        let norm = Norm::load(device, &source.norm, config.norm_eps)?;
+        progress.add(source.norm.values.bytes());
+        let head = match source.head {
+            Some(head) => Some(device.pack("output matrix", &[head])?),
+            None => None,
+        };
+        progress.finish();
+        let table = angles(&config.rope, config.dims.head_dim, R::LIMITS.max_model_len);
+        let mut cos = device.alloc("rotary cosines", table.cos.len())?;
+        let mut sin = device.alloc("rotary sines", table.sin.len())?;
+        device.upload(&mut cos, &table.cos)?;
+        device.upload(&mut sin, &table.sin)?;
+        Ok(Self {
+            dims: config.dims,
+            max_positions: config.max_positions,
+            embedding,
+            layers,
+            norm,
+            head,
+            cos,
+            sin,
+            activations: None,
+            variation: PhantomData,
+        })
+    }
+
+    fn shape(&self) -> ModelShape {
+        let dims = self.dims();
+        ModelShape {
+            layers: dims.layers,
+            kv_heads: dims.kv_heads,
+            head_dim: dims.head_dim,
+            vocab: dims.vocab,
+            max_positions: self.max_positions,
+        }
+    }
+
+    fn prepare(&mut self, device: &mut R::Backend, capacity: Capacity) -> Result<(), DeviceError> {
+        let dims = self.dims();
+        self.activations = Some(Activations::alloc(device, &dims, capacity)?);
+        Ok(())
+    }
+
+    fn forward(
+        &mut self,
+        device: &mut R::Backend,
+        batch: &DeviceBatch<R::Backend>,
+        cache: &mut Cache<R>,
+        logits: &mut Array<R, f32>,
+    ) -> Result<(), DeviceError> {
+        let dims = self.dims();
+        let Some(x) = &mut self.activations else {
+            return Err(DeviceError::Launch {
+                op: "forward",
+                reason: "no activations were prepared".to_owned(),
+            });
+        };
+        device.embed(&self.embedding, &batch.ids, batch.rows, &mut x.residual)?;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let rope = RopeTable {
+                cos: &self.cos,
+                sin: &self.sin,
+            };
+            layer.forward::<F>(device, x, &dims, rope, batch, cache, index)?;
+        }
+        if batch.logits_len == 0 {
+            return Ok(());
+        }
+        x.pick(device, &dims, batch)?;
+        let rows = batch.logits_len;
+        self.norm.apply_add(
+            device,
+            &mut x.picked_residual,
+            &x.picked_delta,
+            rows,
+            dims.hidden,
+            &mut x.normed,
+        )?;
+        let head = self.head.as_ref().unwrap_or(&self.embedding);
+        device.logits(&x.normed, head, rows, logits)
+    }
+}
+
+impl<R: Recipe, F: Family, S: Shape> Decoder<R, F, S> {
+    /// The dimensions; constants where the shape is known.
+    fn dims(&self) -> Dims {
+        S::KNOWN.unwrap_or(self.dims)
+    }
+
+    /// All weights of a checkpoint that fits, still in their files.
+    fn find(checkpoint: &Checkpoint) -> Result<Source<'_>, CheckpointError> {
+        let config = &checkpoint.config;
+        if !F::ARCHITECTURES.contains(&config.architecture.as_str()) {
+            return Err(CheckpointError::Architecture {
+                file: config.file.clone(),
+                family: F::NAME,
+                accepted: F::ARCHITECTURES.join(", "),
+                found: config.architecture.clone(),
+            });
+        }
+        shape::check::<S>(config)?;
+        let max_model_len = R::LIMITS.max_model_len;
+        let bounds = [
+            ("max_position_embeddings", Some(config.max_positions)),
+            ("sliding_window", F::window(config)),
+        ];
+        for (field, limit) in bounds {
+            if let Some(limit) = limit.filter(|&limit| max_model_len > limit) {
+                return Err(CheckpointError::TooLong {
+                    file: config.file.clone(),
+                    field,
+                    limit,
+                    max_model_len,
+                });
+            }
+        }
+        Source::find::<F>(checkpoint)
+    }
+}
+
+/// The heads of a fused projection.
+fn head_layout(dims: &Dims) -> HeadLayout {
+    HeadLayout {
+        q_heads: dims.q_heads,
+        kv_heads: dims.kv_heads,
+        head_dim: dims.head_dim,
+    }
+}

@@ -1,0 +1,57 @@
+//! Dimensions of a decoder, known when the engine is compiled or when it loads.
+
+use crate::checkpoint::{CheckpointError, Config};
+
+/// Dimensions of a decoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dims {
+    pub layers: usize,
+    /// Elements of a row between the blocks.
+    pub hidden: usize,
+    pub q_heads: usize,
+    pub kv_heads: usize,
+    pub head_dim: usize,
+    /// Elements of a row inside the feed-forward block.
+    pub ffn: usize,
+    pub vocab: usize,
+}
+
+/// Where a model's dimensions come from.
+pub trait Shape: Send + 'static {
+    /// The dimensions, where the profile fixes them; kernels then see constants.
+    const KNOWN: Option<Dims>;
+}
+
+/// Dimensions come from `config.json`.
+#[derive(Debug, Clone, Copy)]
+pub struct Dynamic;
+
+impl Shape for Dynamic {
+    const KNOWN: Option<Dims> = None;
+}
+
+/// Refuses a checkpoint of other dimensions than those compiled in, naming the first field that differs.
+pub(super) fn check<S: Shape>(config: &Config) -> Result<(), CheckpointError> {
+    let Some(known) = S::KNOWN else {
+        return Ok(());
+    };
+    let found = &config.dims;
+    let fields = [
+        ("num_hidden_layers", known.layers, found.layers),
+        ("hidden_size", known.hidden, found.hidden),
+        ("num_attention_heads", known.q_heads, found.q_heads),
+        ("num_key_value_heads", known.kv_heads, found.kv_heads),
+        ("head_dim", known.head_dim, found.head_dim),
+        ("intermediate_size", known.ffn, found.ffn),
+        ("vocab_size", known.vocab, found.vocab),
+    ];
+    match fields.into_iter().find(|(_, known, found)| known != found) {
+        None => Ok(()),
+        Some((field, expected, found)) => Err(CheckpointError::Shape {
+            file: config.file.clone(),
+            field,
+            expected,
+            found,
+        }),
+    }
+}

@@ -1,0 +1,212 @@
+//! What tests and development tools share: recipes written by hand, and a model run without an engine.
+
+use std::path::Path;
+
+use crate::backend::{Backend, CacheShape, DeviceError, DeviceOptions, Ops};
+use crate::batch::{Batch, Capacity, DeviceBatch};
+use crate::checkpoint::{Checkpoint, LoadError};
+use crate::model::Model;
+use crate::recipe::{Array, Cache, KvMemory, Limits, Recipe};
+
+/// Limits that suit tiny models.
+pub const LIMITS: Limits = Limits {
+    max_model_len: 256,
+    max_seqs: 8,
+    max_batched_tokens: 256,
+    block_size: 16,
+    kv_memory: KvMemory::Auto,
+};
+
+/// Writes a recipe by hand. Parts that are not asked for have their neutral type.
+///
+/// ```
+/// use engine_runtime::backend::reference::Reference;
+/// use engine_runtime::dtype::Dense;
+/// use engine_runtime::models::Llama;
+/// use engine_runtime::parts::{Chunked, Hashed, Top};
+///
+/// engine_runtime::recipe! {
+///     /// A Llama with everything on.
+///     pub Everything {
+///         backend: Reference,
+///         weights: Dense<f32>,
+///         model: Llama<Self>,
+///         prefill: Chunked<32>,
+///         prefix: Hashed<16>,
+///         logprobs: Top<20>,
+///         limits: engine_runtime::testing::LIMITS,
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! recipe {
+    (
+        $(#[$doc:meta])*
+        $visibility:vis $name:ident {
+            backend: $backend:ty,
+            weights: $weights:ty,
+            model: $model:ty,
+            prefill: $prefill:ty,
+            prefix: $prefix:ty,
+            logprobs: $logprobs:ty,
+            limits: $limits:expr $(,)?
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        $visibility struct $name;
+
+        impl $crate::Recipe for $name {
+            const NAME: &'static str = stringify!($name);
+            const LIMITS: $crate::Limits = $limits;
+            type Weights = $weights;
+            type Backend = $backend;
+            type Model = $model;
+            type Prefill = $prefill;
+            type Prefix = $prefix;
+            type Adapters = $crate::parts::Off;
+            type SoftPrompts = $crate::parts::Off;
+            type Draft = $crate::parts::Off;
+            type Launch = $crate::parts::Eager;
+            type Encoder = $crate::parts::Off;
+            type Logprobs = $logprobs;
+            type PromptLogprobs = $crate::parts::Off;
+            type Output = $crate::parts::Inline;
+            type Steps = $crate::parts::Single;
+            type Media = $crate::parts::Off;
+            type BestOf = $crate::parts::Off;
+            type Beam = $crate::parts::Off;
+            type Guide = $crate::parts::Off;
+        }
+    };
+}
+
+/// One sequence and one model, with no scheduler and no sampler between them.
+pub struct Solo<R: Recipe> {
+    device: R::Backend,
+    model: R::Model,
+    cache: Cache<R>,
+    batch: DeviceBatch<R::Backend>,
+    logits: Array<R, f32>,
+    blocks: u32,
+    vocab: usize,
+}
+
+impl<R: Recipe> Solo<R> {
+    /// Loads a folder; `progress` as in [`Model::load`].
+    pub fn load(
+        dir: &Path,
+        options: &DeviceOptions,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, LoadError> {
+        let checkpoint = Checkpoint::open(dir)?;
+        let mut device = R::Backend::open(options)?;
+        let mut model = R::Model::load(&mut device, &checkpoint, progress)?;
+        let shape = model.shape();
+        let blocks = R::LIMITS.max_model_len.div_ceil(R::LIMITS.block_size);
+        let cache = device.cache(CacheShape {
+            layers: shape.layers,
+            blocks,
+            block_size: R::LIMITS.block_size,
+            kv_heads: shape.kv_heads,
+            head_dim: shape.head_dim,
+        })?;
+        let capacity = Capacity {
+            rows: R::LIMITS.max_batched_tokens,
+            seqs: 1,
+            logits_rows: R::LIMITS.max_batched_tokens,
+            blocks_per_seq: blocks,
+        };
+        model.prepare(&mut device, capacity)?;
+        let batch = DeviceBatch::alloc(&mut device, capacity)?;
+        let logits = device.alloc("logits", capacity.logits_rows * shape.vocab)?;
+        Ok(Self {
+            device,
+            model,
+            cache,
+            batch,
+            logits,
+            blocks: u32::try_from(blocks).expect("a test's context has fewer than 2^32 blocks"),
+            vocab: shape.vocab,
+        })
+    }
+
+    pub fn vocab(&self) -> usize {
+        self.vocab
+    }
+
+    /// Logits [tokens, vocab] after each token, computed `chunk` rows a step.
+    pub fn logits(&mut self, tokens: &[u32], chunk: usize) -> Result<Vec<f32>, DeviceError> {
+        let mut all = Vec::with_capacity(tokens.len() * self.vocab);
+        for (index, piece) in tokens.chunks(chunk).enumerate() {
+            let rows: Vec<u32> = (0..count(piece.len())).collect();
+            all.extend(self.step(piece, index * chunk, rows)?);
+        }
+        Ok(all)
+    }
+
+    /// The `n` tokens after `prompt` that are likeliest one by one.
+    pub fn greedy(&mut self, prompt: &[u32], n: usize) -> Result<Vec<u32>, DeviceError> {
+        let mut out = Vec::with_capacity(n);
+        let mut pending = prompt.to_vec();
+        let mut position = 0;
+        while out.len() < n {
+            let last = vec![count(pending.len()) - 1];
+            let logits = self.step(&pending, position, last)?;
+            position += pending.len();
+            let token = argmax(&logits);
+            out.push(token);
+            pending = vec![token];
+        }
+        Ok(out)
+    }
+
+    /// One forward pass over `tokens`, which begin at `position`.
+    fn step(
+        &mut self,
+        tokens: &[u32],
+        position: usize,
+        logits_rows: Vec<u32>,
+    ) -> Result<Vec<f32>, DeviceError> {
+        let block_size = R::LIMITS.block_size;
+        // Blocks are handed out from the last to the first, so that a table that is not read shows.
+        let block = |position: usize| self.blocks - 1 - count(position / block_size);
+        let positions = position..position + tokens.len();
+        let slot = |p: usize| block(p) * count(block_size) + count(p % block_size);
+        let batch = Batch {
+            ids: tokens.to_vec(),
+            positions: positions.clone().map(count).collect(),
+            slots: positions.clone().map(slot).collect(),
+            query_start: vec![0, count(tokens.len())],
+            context_len: vec![count(positions.end)],
+            block_tables: (0..self.blocks).rev().collect(),
+            blocks_per_seq: self.blocks as usize,
+            logits_rows,
+        };
+        self.batch.upload(&mut self.device, &batch)?;
+        self.model.forward(
+            &mut self.device,
+            &self.batch,
+            &mut self.cache,
+            &mut self.logits,
+        )?;
+        let mut logits = vec![0.0; batch.logits_rows.len() * self.vocab];
+        self.device.read(&self.logits, &mut logits)?;
+        Ok(logits)
+    }
+}
+
+/// Index of the largest; the first among equals.
+pub fn argmax(row: &[f32]) -> u32 {
+    let mut best = 0;
+    for (index, value) in row.iter().enumerate() {
+        if *value > row[best] {
+            best = index;
+        }
+    }
+    count(best)
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).expect("a test's sizes are below 2^32")
+}

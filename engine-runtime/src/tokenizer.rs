@@ -1,0 +1,152 @@
+//! Text to tokens and back, by a folder's `tokenizer.json`.
+//!
+//! The tokenizers crate does the work. It can panic on a damaged file, in loading and later, so every call into it
+//! is made behind a guard that turns a panic into an error.
+
+mod stream;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::checkpoint::{CheckpointError, read_bounded};
+use crate::text::{Detokenize, SpecialTokens, TextStream};
+
+use stream::TokenStream;
+
+/// Bytes of a `tokenizer.json`; those of the largest vocabularies have some 35 million.
+const FILE_LIMIT: u64 = 128 << 20;
+
+/// Why a text cannot become tokens, or tokens a text.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenizerError {
+    #[error(transparent)]
+    File(#[from] CheckpointError),
+    #[error("there is no {}", file.display())]
+    Missing { file: PathBuf },
+    #[error("{} is not a sound tokenizer: {reason}", file.display())]
+    Invalid { file: PathBuf, reason: String },
+    #[error("cannot encode a text of {bytes} bytes with {}: {reason}", file.display())]
+    Encode {
+        file: PathBuf,
+        bytes: usize,
+        reason: String,
+    },
+    #[error("cannot decode {tokens} tokens with {}: {reason}", file.display())]
+    Decode {
+        file: PathBuf,
+        tokens: usize,
+        reason: String,
+    },
+}
+
+/// Whether an encoded text gets what the tokenizer puts around it, such as a token for its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Around {
+    /// For a bare prompt.
+    Add,
+    /// For a text that has it already, as what a chat template makes.
+    Leave,
+}
+
+/// A tokenizer; clones share one.
+#[derive(Clone)]
+pub struct Tokenizer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    file: PathBuf,
+    inner: tokenizers::Tokenizer,
+    /// Tokens `<0x00>` to `<0xFF>` stand for bytes, and a run of them becomes text as a whole.
+    byte_fallback: bool,
+}
+
+impl Tokenizer {
+    /// Reads the `tokenizer.json` of a folder.
+    pub fn open(dir: &Path) -> Result<Self, TokenizerError> {
+        let file = dir.join("tokenizer.json");
+        let Some(bytes) = read_bounded(&file, FILE_LIMIT)? else {
+            return Err(TokenizerError::Missing { file });
+        };
+        match guard(|| load(&bytes)) {
+            Ok((inner, byte_fallback)) => Ok(Self {
+                shared: Arc::new(Shared {
+                    file,
+                    inner,
+                    byte_fallback,
+                }),
+            }),
+            Err(reason) => Err(TokenizerError::Invalid { file, reason }),
+        }
+    }
+
+    pub fn encode(&self, text: &str, around: Around) -> Result<Vec<u32>, TokenizerError> {
+        let add = around == Around::Add;
+        guard(|| self.shared.inner.encode_fast(text, add))
+            .map(|encoding| encoding.get_ids().to_vec())
+            .map_err(|reason| TokenizerError::Encode {
+                file: self.shared.file.clone(),
+                bytes: text.len(),
+                reason,
+            })
+    }
+
+    /// The text of tokens; ids that the tokenizer does not know have none.
+    pub fn decode(&self, tokens: &[u32], special: SpecialTokens) -> Result<String, TokenizerError> {
+        let skip = special == SpecialTokens::Skip;
+        guard(|| self.shared.inner.decode(tokens, skip)).map_err(|reason| TokenizerError::Decode {
+            file: self.shared.file.clone(),
+            tokens: tokens.len(),
+            reason,
+        })
+    }
+
+    /// The id of a token by its exact name.
+    pub fn token_id(&self, name: &str) -> Option<u32> {
+        self.shared.inner.token_to_id(name)
+    }
+
+    /// The exact name of a token; its text may differ.
+    pub fn token_name(&self, id: u32) -> Option<String> {
+        self.shared.inner.id_to_token(id)
+    }
+
+    /// Tokens that the tokenizer knows, added ones included. A model's vocabulary may be larger, for alignment.
+    pub fn vocab_size(&self) -> usize {
+        self.shared.inner.get_vocab_size(true)
+    }
+
+    fn is_special(&self, name: &str) -> bool {
+        let added = self.shared.inner.get_added_vocabulary();
+        added.is_special_token(name)
+    }
+}
+
+impl Detokenize for Tokenizer {
+    fn stream(&self, special: SpecialTokens) -> Box<dyn TextStream> {
+        Box::new(TokenStream::new(self.clone(), special))
+    }
+}
+
+fn load(bytes: &[u8]) -> tokenizers::Result<(tokenizers::Tokenizer, bool)> {
+    let mut inner = tokenizers::Tokenizer::from_bytes(bytes)?;
+    // A limit from the tokenizer's training would cut prompts without a word; the engine has its own.
+    inner.with_truncation(None)?;
+    inner.with_padding(None);
+    let decoder = serde_json::to_string(&inner.get_decoder())?;
+    Ok((inner, decoder.contains("\"ByteFallback\"")))
+}
+
+/// Runs a call into the crate; an error or a panic of it becomes its message.
+fn guard<T>(call: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+    // Nothing of ours is changed by the call, and the crate's tokenizer is not changed by encoding and decoding.
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(panic) => Err(panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()))
+            .unwrap_or_else(|| "the tokenizer panicked".to_owned())),
+    }
+}
