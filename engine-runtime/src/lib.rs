@@ -8,6 +8,7 @@ pub mod batch;
 pub mod chat;
 pub mod checkpoint;
 pub mod dtype;
+pub mod engine;
 pub mod kv;
 pub mod legal;
 pub mod model;
@@ -22,4 +23,5 @@ pub mod testing;
 pub mod text;
 pub mod tokenizer;
 
+pub use engine::Engine;
 pub use recipe::{KvMemory, Limits, Recipe};

@@ -9,7 +9,7 @@ mod batch;
 mod sequence;
 
 pub use batch::build_batch;
-pub use sequence::{Sequence, SequenceId};
+pub use sequence::{RequestId, Sequence, SequenceId};
 
 use std::collections::VecDeque;
 
@@ -115,6 +115,10 @@ impl<I: PrefixIndex> Scheduler<I> {
 
     pub fn waiting(&self) -> impl Iterator<Item = &Sequence<I::Chain>> {
         self.waiting.iter()
+    }
+
+    pub fn block_size(&self) -> usize {
+        self.limits.block_size
     }
 
     pub fn stats(&self) -> SchedulerStats {

@@ -66,6 +66,15 @@ impl ValidatedRequest {
         self.seed
     }
 
+    /// The model's end-of-sequence tokens, unless the request ignores them.
+    pub(crate) fn eos(&self) -> Arc<[u32]> {
+        if self.sampling.ignore_eos {
+            Arc::new([])
+        } else {
+            self.rules.eos.clone()
+        }
+    }
+
     pub(crate) fn rules(&self) -> &RequestRules {
         &self.rules
     }

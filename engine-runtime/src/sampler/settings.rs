@@ -38,11 +38,7 @@ impl SamplingSettings {
             || sampling.frequency_penalty != 0.0;
         let edit = |token, bias| LogitEdit { token, bias };
         let bias = sampling.logit_bias.iter();
-        let eos = if sampling.ignore_eos {
-            &[][..]
-        } else {
-            &request.rules().eos
-        };
+        let eos = request.eos();
         let ends = eos.iter().chain(&sampling.stop_token_ids);
         Self {
             constant: SamplingRow {

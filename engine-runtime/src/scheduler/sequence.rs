@@ -3,10 +3,14 @@
 use super::Turn;
 use crate::kv::{BlockTable, CacheKeys};
 
+/// Names a request; later ones are larger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub u64);
+
 /// Names one of the sequences of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SequenceId {
-    pub request: u64,
+    pub request: RequestId,
     /// From 0 to the request's `n`.
     pub index: u32,
 }

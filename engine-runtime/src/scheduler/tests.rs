@@ -16,7 +16,10 @@ fn limits(max_seqs: usize, max_batched_tokens: usize) -> Limits {
 }
 
 fn id(request: u64) -> SequenceId {
-    SequenceId { request, index: 0 }
+    SequenceId {
+        request: RequestId(request),
+        index: 0,
+    }
 }
 
 fn add<I: PrefixIndex>(scheduler: &mut Scheduler<I>, request: u64, prompt: usize) {
@@ -32,7 +35,7 @@ fn step<P: Prefill, I: PrefixIndex>(scheduler: &mut Scheduler<I>) -> Vec<(u64, u
         scheduler.commit(turn, turn.samples.then_some(7));
     }
     scheduler.audit();
-    let seen = |turn: &Turn| (turn.id.request, turn.rows, turn.samples);
+    let seen = |turn: &Turn| (turn.id.request.0, turn.rows, turn.samples);
     turns.iter().map(seen).collect()
 }
 
@@ -100,7 +103,7 @@ fn when_blocks_run_out_the_youngest_goes_back_to_the_head_of_the_queue() {
     assert_eq!(step::<Whole, _>(&mut scheduler), [(0, 1, true)]);
     let waiting: Vec<u64> = scheduler
         .waiting()
-        .map(|sequence| sequence.id.request)
+        .map(|sequence| sequence.id.request.0)
         .collect();
     assert_eq!(waiting, [1, 2]);
     scheduler.remove(|sequence| sequence == id(0));
@@ -150,9 +153,9 @@ fn run_to_end<P: Prefill, I: PrefixIndex>(
         assert_eq!(slots.len(), rows, "no two rows are written to one slot");
         for &turn in &turns {
             scheduler.commit(turn, turn.samples.then_some(7));
-            left[turn.id.request as usize] -= usize::from(turn.samples);
+            left[turn.id.request.0 as usize] -= usize::from(turn.samples);
         }
-        scheduler.remove(|sequence| left[sequence.request as usize] == 0);
+        scheduler.remove(|sequence| left[sequence.request.0 as usize] == 0);
         scheduler.audit();
         steps += 1;
         assert!(steps < 10_000, "no end");

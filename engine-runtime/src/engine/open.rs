@@ -1,0 +1,203 @@
+//! Opening an engine: limits held against each other, the cache sized.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::{Engine, Executor, RequestId, Stats};
+use crate::backend::{Backend, CacheShape, DeviceError};
+use crate::batch::Capacity;
+use crate::dtype::WeightFormat;
+use crate::model::{Model, ModelShape};
+use crate::parts::{Logprobs, Prefill, Prefix};
+use crate::recipe::{KvMemory, Limits, Recipe};
+use crate::request::RequestRules;
+use crate::scheduler::Scheduler;
+use crate::text::Detokenize;
+
+/// What an engine needs beside its device and model.
+#[derive(Clone)]
+pub struct EngineOptions {
+    /// The profile's, or lower ones.
+    pub limits: Limits,
+    /// The model's end-of-sequence tokens.
+    pub eos: Vec<u32>,
+    pub text: Arc<dyn Detokenize>,
+}
+
+/// Why an engine does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("{field} is {value}; the profile `{profile}` was built for {limit} at most")]
+    AboveProfile {
+        field: &'static str,
+        value: usize,
+        limit: usize,
+        profile: &'static str,
+    },
+    #[error("{field} is 0; it must be 1 or more")]
+    Zero { field: &'static str },
+    #[error("block_size is {block_size}; the profile's prefix cache was built for {built}")]
+    BlockSize { block_size: usize, built: usize },
+    #[error("max_model_len is {max_model_len}; the model tells {positions} positions apart")]
+    TooLong {
+        max_model_len: usize,
+        positions: usize,
+    },
+    #[error(
+        "max_batched_tokens is {max_batched_tokens}, less than max_seqs, {max_seqs}; each running sequence needs one \
+         token a step"
+    )]
+    FewerTokensThanSeqs {
+        max_batched_tokens: usize,
+        max_seqs: usize,
+    },
+    #[error(
+        "max_batched_tokens is {max_batched_tokens}, less than max_model_len, {max_model_len}; raise it, lower \
+         max_model_len, or build a profile with `chunked-prefill`"
+    )]
+    WholePrompt {
+        max_batched_tokens: usize,
+        max_model_len: usize,
+    },
+    #[error("{memory} bytes of KV cache hold no block; one block takes {block} bytes")]
+    NoBlock { memory: u64, block: u64 },
+    #[error(
+        "a KV cache of {blocks} blocks has more positions than 32 bits can number; lower kv_memory"
+    )]
+    TooManyBlocks { blocks: u64 },
+    #[error("the end-of-sequence token {token} is outside the model's vocabulary of {vocab}")]
+    Eos { token: u32, vocab: usize },
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+}
+
+impl<R: Recipe> Engine<R> {
+    /// Opens an engine on `device`, where `model` has its weights.
+    pub fn open(
+        device: R::Backend,
+        model: R::Model,
+        options: EngineOptions,
+    ) -> Result<Self, OpenError> {
+        let EngineOptions { limits, eos, text } = options;
+        let shape = model.shape();
+        check::<R>(&limits, &shape)?;
+        if let Some(&token) = eos.iter().find(|&&token| token as usize >= shape.vocab) {
+            let vocab = shape.vocab;
+            return Err(OpenError::Eos { token, vocab });
+        }
+        let blocks = blocks::<R>(&limits, &shape, device.free_memory())?;
+        let cache = CacheShape {
+            layers: shape.layers,
+            blocks,
+            block_size: limits.block_size,
+            kv_heads: shape.kv_heads,
+            head_dim: shape.head_dim,
+        };
+        let capacity = Capacity {
+            rows: limits.max_batched_tokens,
+            seqs: limits.max_seqs,
+            logits_rows: limits.max_seqs,
+            blocks_per_seq: limits.max_model_len.div_ceil(limits.block_size),
+        };
+        Ok(Self {
+            executor: Executor::open(device, model, cache, capacity)?,
+            scheduler: Scheduler::new(limits, blocks),
+            rules: RequestRules {
+                profile: R::NAME,
+                vocab: shape.vocab,
+                max_model_len: limits.max_model_len,
+                cache_positions: blocks * limits.block_size,
+                max_logprobs: R::Logprobs::MAX,
+                eos: eos.into(),
+            },
+            text,
+            live: BTreeMap::new(),
+            generations: HashMap::new(),
+            outbox: Vec::new(),
+            next: RequestId(0),
+            stats: Stats::default(),
+        })
+    }
+}
+
+fn check<R: Recipe>(limits: &Limits, shape: &ModelShape) -> Result<(), OpenError> {
+    let built = R::LIMITS;
+    let bounds = [
+        ("max_model_len", limits.max_model_len, built.max_model_len),
+        ("max_seqs", limits.max_seqs, built.max_seqs),
+        (
+            "max_batched_tokens",
+            limits.max_batched_tokens,
+            built.max_batched_tokens,
+        ),
+        ("block_size", limits.block_size, usize::MAX),
+    ];
+    for (field, value, limit) in bounds {
+        if value == 0 {
+            return Err(OpenError::Zero { field });
+        }
+        if value > limit {
+            return Err(OpenError::AboveProfile {
+                field,
+                value,
+                limit,
+                profile: R::NAME,
+            });
+        }
+    }
+    let Limits {
+        max_model_len,
+        max_seqs,
+        max_batched_tokens,
+        block_size,
+        ..
+    } = *limits;
+    if let Some(built) = R::Prefix::BLOCK_SIZE.filter(|&built| built != block_size) {
+        return Err(OpenError::BlockSize { block_size, built });
+    }
+    if max_model_len > shape.max_positions {
+        return Err(OpenError::TooLong {
+            max_model_len,
+            positions: shape.max_positions,
+        });
+    }
+    if max_batched_tokens < max_seqs {
+        return Err(OpenError::FewerTokensThanSeqs {
+            max_batched_tokens,
+            max_seqs,
+        });
+    }
+    if R::Prefill::take(max_model_len, max_batched_tokens) == 0 {
+        return Err(OpenError::WholePrompt {
+            max_batched_tokens,
+            max_model_len,
+        });
+    }
+    Ok(())
+}
+
+/// Blocks of the cache.
+fn blocks<R: Recipe>(
+    limits: &Limits,
+    shape: &ModelShape,
+    free: Option<u64>,
+) -> Result<usize, OpenError> {
+    let element = size_of::<<R::Weights as WeightFormat>::Stored>();
+    let position = 2 * shape.layers * shape.kv_heads * shape.head_dim * element;
+    let block = (position * limits.block_size) as u64;
+    let per_seq = limits.max_model_len.div_ceil(limits.block_size);
+    let wanted = (limits.max_seqs * per_seq) as u64 * block;
+    let memory = match limits.kv_memory {
+        KvMemory::Bytes(bytes) => bytes,
+        KvMemory::Auto => free.map_or(wanted, |free| wanted.min(free / 2)),
+    };
+    let blocks = memory / block;
+    if blocks == 0 {
+        return Err(OpenError::NoBlock { memory, block });
+    }
+    let slots = blocks.saturating_mul(limits.block_size as u64);
+    match u32::try_from(slots) {
+        Ok(_) => Ok(blocks as usize),
+        Err(_) => Err(OpenError::TooManyBlocks { blocks }),
+    }
+}
