@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Makes the golden files that hold the runtime to transformers and tokenizers.
+
+engine-runtime/tests/goldens/<name>/          a tiny random checkpoint and golden.safetensors:
+    prompt.<i>   i64 [len]            token ids
+    logits.<i>   f32 [len, vocab]     what transformers computes at every position
+    greedy.<i>   i64 [64]             the tokens that follow, end-of-sequence ignored
+engine-runtime/tests/goldens/tokenizers/<name>/   a tokenizer, made on the spot, and golden.json:
+    texts, ids, text again, rendered chat templates
+models/demo/golden.json                       the same for the demo model's tokenizer
+
+Weights are read as they are stored and made f32; all arithmetic is f32. An
+engine that computes in f32 is held to 1e-4. One that rounds weights and
+activations to bf16 or f16 is held to bound_bf16 or bound_f16 in the metadata of
+golden.safetensors (how they were chosen: ROUNDING in tiny_checkpoints.py). Seeds
+are tried until no greedy token was chosen by less than 0.002, so that equal
+greedy tokens can be demanded in f32.
+
+    tools/make_goldens.py            # all
+    tools/make_goldens.py qwen3      # one
+    tools/make_goldens.py demo       # after the demo model was trained anew
+
+Versions: tools/requirements.txt (torch, transformers, tokenizers, safetensors).
+"""
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+import safetensors.torch
+import torch
+import transformers
+
+from tiny_checkpoints import LINEAR_ROPE, LLAMA3_ROPE, Checkpoint, Reference, bounds, load, prompts, reference
+from tiny_tokenizers import TOKENIZERS, write_golden
+
+ROOT = Path(__file__).resolve().parent.parent
+GOLDENS = ROOT / "engine-runtime/tests/goldens"
+# Around a block of 16 tokens, one alone, and one past the 64 positions that llama3's rope scaling turns at.
+PROMPT_LENGTHS = [1, 17, 32, 83]
+# Ten times what two logits may move towards each other.
+LEAST_GAP = 0.002
+
+CHECKPOINTS = {
+    "llama-2": Checkpoint("llama", hidden=32, heads=2, kv_heads=2, head_dim=16, ffn=72, vocab=97),
+    "llama-3": Checkpoint(
+        "llama", hidden=32, heads=4, kv_heads=2, head_dim=8, ffn=72, vocab=99, tied=True,
+        rope_theta=500000.0, rope=LLAMA3_ROPE,
+    ),
+    "llama-3-rope-parameters": Checkpoint(
+        "llama", hidden=48, heads=3, kv_heads=1, head_dim=16, ffn=80, vocab=96, dtype="f16",
+        rope_theta=500000.0, rope=LLAMA3_ROPE, config_version=5,
+    ),
+    "llama-linear": Checkpoint(
+        "llama", hidden=48, heads=6, kv_heads=2, head_dim=8, ffn=80, vocab=96, dtype="bf16",
+        rope=LINEAR_ROPE, rope_type_key="type",
+    ),
+    "llama-linear-rope-parameters": Checkpoint(
+        "llama", hidden=32, heads=2, kv_heads=1, head_dim=16, ffn=64, vocab=96, rope=LINEAR_ROPE, config_version=5,
+    ),
+    "llama-odd": Checkpoint("llama", hidden=42, heads=3, kv_heads=1, head_dim=14, ffn=61, vocab=101),
+    "llama-sharded": Checkpoint(
+        "llama", hidden=32, heads=4, kv_heads=4, head_dim=8, ffn=48, vocab=96, layers=3, sharded=True
+    ),
+    "mistral": Checkpoint("mistral", hidden=40, heads=4, kv_heads=2, head_dim=16, ffn=56, vocab=98, rope_theta=1e6),
+    "qwen2": Checkpoint(
+        "qwen2", hidden=40, heads=5, kv_heads=1, head_dim=8, ffn=64, vocab=103, tied=True, rope_theta=1e6
+    ),
+    "qwen2-bf16": Checkpoint(
+        "qwen2", hidden=48, heads=3, kv_heads=3, head_dim=16, ffn=64, vocab=96, dtype="bf16", config_version=5
+    ),
+    "qwen3": Checkpoint(
+        "qwen3", hidden=40, heads=2, kv_heads=1, head_dim=32, ffn=56, vocab=97, rope_theta=1e6, tied=True
+    ),
+    "qwen3-rope-parameters": Checkpoint(
+        "qwen3", hidden=32, heads=4, kv_heads=2, head_dim=16, ffn=48, vocab=96, rope_theta=1e6, config_version=5
+    ),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", help=f"of {', '.join([*CHECKPOINTS, *TOKENIZERS, 'demo'])}; none: all")
+    args = parser.parse_args()
+    known = [*CHECKPOINTS, *TOKENIZERS, "demo"]
+    if strangers := set(args.names) - set(known):
+        parser.error(f"no golden is called {', '.join(strangers)}")
+    for name in args.names or known:
+        if name in CHECKPOINTS:
+            make_checkpoint(name, CHECKPOINTS[name])
+        elif name in TOKENIZERS:
+            out = GOLDENS / "tokenizers" / name
+            shutil.rmtree(out, ignore_errors=True)
+            TOKENIZERS[name](out)
+        else:
+            write_golden(ROOT / "models/demo")
+        print(name)
+
+
+def make_checkpoint(name: str, checkpoint: Checkpoint) -> None:
+    out = GOLDENS / name
+    inputs = prompts(PROMPT_LENGTHS, checkpoint.vocab, seed=1)
+    for seed in range(1000):
+        with tempfile.TemporaryDirectory() as folder:
+            written = Path(folder)
+            checkpoint.write(written, seed)
+            model = load(written)
+            references = [reference(model, prompt) for prompt in inputs]
+            if min(float(r.gaps.min()) for r in references) >= LEAST_GAP:
+                shutil.rmtree(out, ignore_errors=True)
+                shutil.copytree(written, out)
+                break
+    else:
+        raise SystemExit(f"error: {name}: every seed has a near tie")
+    write_reference(out / "golden.safetensors", inputs, references)
+
+
+def write_reference(path: Path, inputs: list[list[int]], references: list[Reference]) -> None:
+    tensors = {}
+    for i, (prompt, known) in enumerate(zip(inputs, references)):
+        tensors[f"prompt.{i}"] = torch.tensor(prompt)
+        tensors[f"logits.{i}"] = known.logits.contiguous()
+        tensors[f"greedy.{i}"] = known.greedy
+    largest = max(float(known.logits.abs().max()) for known in references)
+    metadata = {
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        **{f"bound_{dtype}": repr(bound) for dtype, bound in bounds(largest).items()},
+        "least_gap": repr(min(float(known.gaps.min()) for known in references)),
+    }
+    safetensors.torch.save_file(tensors, path, metadata)
+
+
+if __name__ == "__main__":
+    main()
