@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 pub mod arch;
+#[cfg(feature = "codegen")]
+pub mod codegen;
 pub mod diagnostics;
 pub mod family;
 pub mod feature;
@@ -18,10 +20,13 @@ pub mod nearest;
 pub mod plan;
 pub mod profile;
 pub mod rules;
+pub mod selection;
 pub mod shape;
 pub mod sku;
-mod spell;
+pub mod spell;
 pub mod target;
+
+use std::path::Path;
 
 pub use arch::Arch;
 pub use diagnostics::{Code, Color, Diagnostic, Diagnostics, Format};
@@ -57,6 +62,14 @@ pub fn check(path: &str, text: &str, machine: &Machine) -> (Option<Plan>, Diagno
     let (plan, more) = judge(&profile, machine, &MATRIX);
     found.merge(more);
     (found.only_not_built().then_some(plan), found)
+}
+
+/// As [`check`], for a file.
+pub fn check_file(path: &Path, machine: &Machine) -> (Option<Plan>, Diagnostics) {
+    match std::fs::read_to_string(path) {
+        Ok(text) => check(&path.display().to_string(), &text, machine),
+        Err(_) => (None, Profile::read(path).err().unwrap_or_default()),
+    }
 }
 
 /// What a profile asks for, and all that the rules have against it by this table.

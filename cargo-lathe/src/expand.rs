@@ -1,0 +1,34 @@
+//! `cargo lathe expand`: the Rust that `engine!` generates for a profile.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use proc_macro2::{Ident, Span};
+
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::profile;
+
+/// Show the Rust that a profile becomes.
+#[derive(Debug, Args)]
+pub struct Expand {
+    profile: PathBuf,
+    /// The manifest too, as the bytes that are embedded.
+    #[arg(long)]
+    manifest: bool,
+}
+
+impl Expand {
+    pub fn run(&self, out: &mut Output) -> Result<(), Failure> {
+        let plan = profile::preview(&self.profile)?;
+        let build = Ident::new("Build", Span::call_site());
+        let tokens = match self.manifest {
+            true => engine_spec::codegen::engine(&plan, &build),
+            false => engine_spec::codegen::recipe(&plan, &build),
+        };
+        let file = syn::parse2(tokens).map_err(|error| Failure::Generated { error })?;
+        out.write_all(prettyplease::unparse(&file).as_bytes())?;
+        Ok(())
+    }
+}

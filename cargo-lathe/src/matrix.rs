@@ -1,0 +1,135 @@
+//! `cargo lathe matrix`: what works with what, and who says so.
+//!
+//! Every format shows the same [`View`], a choice of rows and columns; what a cell says comes from
+//! [`engine_spec::matrix::MATRIX`] alone.
+
+mod count;
+mod markdown;
+mod svg;
+mod table;
+mod tsv;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use engine_spec::matrix::{Cell, CellId, MATRIX, Verdict};
+use engine_spec::{Family, Feature, FeatureSet};
+
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::{profile, target};
+
+/// Show the compatibility matrix: the page's verdicts and this engine's.
+#[derive(Debug, Args)]
+pub struct Matrix {
+    /// Only this hardware: a SKU, an architecture, a family or `native`.
+    #[arg(long)]
+    target: Option<String>,
+    /// Only the features and the hardware of this profile.
+    #[arg(long, value_name = "PROFILE", conflicts_with = "target")]
+    profile: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t, conflicts_with = "count")]
+    format: Format,
+    /// How many profiles the page allows on each family, and how many of them are maximal.
+    #[arg(long)]
+    count: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Format {
+    /// For a terminal.
+    #[default]
+    Table,
+    /// For a document.
+    Markdown,
+    /// For a script: kind, a, b, vllm, engine, link, reason.
+    Tsv,
+    /// For a wall.
+    Svg,
+}
+
+impl Matrix {
+    pub fn run(&self, out: &mut Output) -> Result<(), Failure> {
+        let view = self.view()?;
+        if self.count {
+            return Ok(count::write(&view, out)?);
+        }
+        match self.format {
+            Format::Table => table::write(&view, out)?,
+            Format::Markdown => markdown::write(&view, out)?,
+            Format::Tsv => tsv::write(&view, out)?,
+            Format::Svg => out.write_all(svg::draw(&view).as_bytes())?,
+        }
+        Ok(())
+    }
+
+    fn view(&self) -> Result<View, Failure> {
+        if let Some(path) = &self.profile {
+            let plan = profile::preview(path)?;
+            return Ok(View {
+                features: plan.set(),
+                families: vec![plan.target.family()],
+            });
+        }
+        let families = match &self.target {
+            Some(name) => vec![target::family(name)?],
+            None => Family::ALL.to_vec(),
+        };
+        Ok(View {
+            features: FeatureSet::FULL,
+            families,
+        })
+    }
+}
+
+/// The part of the matrix that is shown.
+pub struct View {
+    features: FeatureSet,
+    families: Vec<Family>,
+}
+
+impl View {
+    /// Its cells, in the order of `cells.tsv`.
+    fn cells(&self) -> impl Iterator<Item = &'static Cell> {
+        MATRIX.cells().iter().filter(|cell| match cell.id {
+            CellId::Pair(a, b) => self.features.contains(a) && self.features.contains(b),
+            CellId::Hardware(a, family) => {
+                self.features.contains(a) && self.families.contains(&family)
+            }
+        })
+    }
+
+    /// The cells of a row: the pairs with the features shown before it, then its hardware.
+    fn row(&self, feature: Feature) -> (Vec<&'static Cell>, Vec<&'static Cell>) {
+        let pairs = self.features.iter().take_while(|other| *other < feature);
+        let pairs = pairs.map(|other| MATRIX.cell(CellId::Pair(feature, other)));
+        let hardware = self
+            .families
+            .iter()
+            .map(|family| MATRIX.cell(CellId::Hardware(feature, *family)));
+        (pairs.collect(), hardware.collect())
+    }
+}
+
+/// One character for both verdicts: its shape is the page's verdict, full when this engine proves the combination.
+fn glyph(cell: &Cell) -> char {
+    match (cell.vllm, cell.engine.is_yes()) {
+        (Verdict::Yes, false) => '○',
+        (Verdict::Yes, true) => '●',
+        (Verdict::No, false) => '×',
+        (Verdict::No, true) => '◆',
+        (Verdict::Unknown, false) => '?',
+        (Verdict::Unknown, true) => '■',
+    }
+}
+
+/// What each [`glyph`] says, in the order to explain them in.
+const GLYPHS: [(char, &str); 6] = [
+    ('●', "works, and this engine proves it"),
+    ('○', "works by the page, not built yet here"),
+    ('◆', "does not work by the page, but this engine proves it"),
+    ('×', "does not work"),
+    ('■', "unknown to the page, but this engine proves it"),
+    ('?', "unknown"),
+];

@@ -1,0 +1,339 @@
+//! Which profile a cargo call builds.
+//!
+//! Build script, tests and tool ask here, so that build.rs stays a page. The profile is named by `LATHE_PROFILE`, or
+//! by a `deploy-*` feature, or is `profiles/default.toml`. What is wrong *with* a profile is none of this module's
+//! business; what stands between a sound one and this cargo call is a [`Conflict`], with the command that works.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::arch::Arch;
+use crate::machine::Machine;
+use crate::profile::Profile;
+
+/// The variable that names a profile.
+pub const VARIABLE: &str = "LATHE_PROFILE";
+/// The variable through which build.rs tells the macro which profile it found.
+pub const SELECTED: &str = "LATHE_SELECTED_PROFILE";
+/// The profile of a plain `cargo build`.
+pub const DEFAULT: &str = "profiles/default.toml";
+
+/// What a build script is told by cargo.
+#[derive(Debug, Clone, Default)]
+pub struct CargoCall {
+    /// The folder of the root package.
+    pub root: PathBuf,
+    /// `LATHE_PROFILE`, unless it is empty.
+    pub variable: Option<PathBuf>,
+    /// `CARGO_FEATURE_*`, without the prefix: `DEPLOY_V100_CHAT`.
+    pub features: BTreeSet<String>,
+    /// `x86_64`, `aarch64` ...: what is compiled for.
+    pub machine: String,
+    /// Whether it is `--release`.
+    pub release: bool,
+}
+
+impl CargoCall {
+    /// As a build script's environment has it.
+    pub fn from_variables(variables: impl Iterator<Item = (OsString, OsString)>) -> CargoCall {
+        let mut call = CargoCall::default();
+        for (name, value) in variables {
+            match name.to_str() {
+                Some("CARGO_MANIFEST_DIR") => call.root = value.into(),
+                Some("CARGO_CFG_TARGET_ARCH") => {
+                    call.machine = value.to_string_lossy().into_owned()
+                }
+                Some("PROFILE") => call.release = value == "release",
+                Some(VARIABLE) if !value.is_empty() => call.variable = Some(value.into()),
+                Some(name) => call
+                    .features
+                    .extend(name.strip_prefix("CARGO_FEATURE_").map(str::to_owned)),
+                None => {}
+            }
+        }
+        call
+    }
+
+    /// The profile that this call builds.
+    pub fn select(&self) -> Result<PathBuf, Conflict> {
+        let variable = self.variable.as_ref().map(|path| self.root.join(path));
+        let mut deployments = self.deployments();
+        let first = deployments.next();
+        match (variable, first, deployments.next()) {
+            (_, Some(first), Some(second)) => Err(Conflict::TwoDeployments {
+                names: [first, second],
+            }),
+            (Some(variable), Some(name), None)
+                if !same_file(&variable, &self.profile_of(&name)) =>
+            {
+                Err(Conflict::Disagree {
+                    variable: self.shown(&variable),
+                    name,
+                })
+            }
+            (Some(variable), ..) => Ok(variable),
+            (None, Some(name), None) => Ok(self.profile_of(&name)),
+            (None, None, _) => Ok(self.root.join(DEFAULT)),
+        }
+    }
+
+    /// Whether this call can build the profile. Silent about one that does not plan: the macro reports that.
+    pub fn admit(&self, path: &Path) -> Result<(), Conflict> {
+        let Ok(plan) =
+            Profile::read(path).and_then(|profile| crate::plan(&profile, &Machine::detect()))
+        else {
+            return Ok(());
+        };
+        let profile = self.shown(path);
+        if let Some(machine) =
+            machine_of(plan.target.arch).filter(|machine| *machine != self.machine)
+        {
+            return Err(Conflict::Machine {
+                profile,
+                machine,
+                cargo: self.machine.clone(),
+            });
+        }
+        let missing = plan
+            .cargo_features()
+            .into_iter()
+            .filter(|feature| !self.features.contains(&as_variable(feature)));
+        let missing: Vec<String> = missing.map(str::to_owned).collect();
+        match missing.is_empty() {
+            true => Ok(()),
+            false => Err(Conflict::Features { profile, missing }),
+        }
+    }
+
+    /// The names of the `deploy-*` features that are on, as their profiles are called.
+    fn deployments(&self) -> impl Iterator<Item = String> {
+        let deployed = self
+            .features
+            .iter()
+            .filter_map(|name| name.strip_prefix("DEPLOY_"));
+        deployed.map(|name| name.to_ascii_lowercase().replace('_', "-"))
+    }
+
+    fn profile_of(&self, deployment: &str) -> PathBuf {
+        self.root
+            .join("profiles")
+            .join(deployment)
+            .with_extension("toml")
+    }
+
+    /// A path as a person would type it: relative to the root package where it lies in there.
+    fn shown(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.root).unwrap_or(path).to_owned()
+    }
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
+}
+
+/// What a build depends on: the profile, and the shape that it names.
+pub fn tracked_files(profile: &Path) -> Vec<PathBuf> {
+    let mut files = vec![profile.to_owned()];
+    let text = std::fs::read_to_string(profile).unwrap_or_default();
+    let (understood, _) = Profile::recover(&profile.display().to_string(), &text);
+    let shape = understood.and_then(|profile| profile.model.shape);
+    let folder = profile.parent().unwrap_or(Path::new(""));
+    files.extend(shape.map(|shape| folder.join(&shape.value.path)));
+    files
+}
+
+/// As cargo writes a feature's name in a variable.
+fn as_variable(feature: &str) -> String {
+    feature.to_ascii_uppercase().replace('-', "_")
+}
+
+/// The machine that an architecture's host code is compiled for; any, for a GPU and for portable code.
+fn machine_of(arch: Arch) -> Option<&'static str> {
+    match arch {
+        Arch::X86V3 | Arch::X86V4 | Arch::X86V4Bf16 => Some("x86_64"),
+        Arch::Aarch64 => Some("aarch64"),
+        _ => None,
+    }
+}
+
+/// Why a cargo call cannot build a profile that may well be sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Conflict {
+    /// Features unify, so that one call would build one engine out of two profiles.
+    TwoDeployments {
+        names: [String; 2],
+    },
+    Disagree {
+        variable: PathBuf,
+        name: String,
+    },
+    /// Features of this package that gate dependencies of the plan.
+    Features {
+        profile: PathBuf,
+        missing: Vec<String>,
+    },
+    /// The engine's host code is for another machine than cargo compiles for.
+    Machine {
+        profile: PathBuf,
+        machine: &'static str,
+        cargo: String,
+    },
+}
+
+impl Conflict {
+    /// The commands that work.
+    pub fn commands(&self, release: bool) -> Vec<String> {
+        let build = if release {
+            "cargo build --release"
+        } else {
+            "cargo build"
+        };
+        match self {
+            Conflict::TwoDeployments { names } => names
+                .iter()
+                .map(|name| format!("{build} --features deploy-{name}"))
+                .collect(),
+            Conflict::Disagree { variable, name } => vec![
+                format!("{VARIABLE}={} {build}", variable.display()),
+                format!("{build} --features deploy-{name}"),
+            ],
+            Conflict::Features { profile, missing } => {
+                vec![format!(
+                    "{VARIABLE}={} {build} --features {}",
+                    profile.display(),
+                    missing.join(",")
+                )]
+            }
+            Conflict::Machine {
+                profile, machine, ..
+            } => {
+                vec![format!(
+                    "{VARIABLE}={} {build} --target {machine}-unknown-linux-gnu",
+                    profile.display()
+                )]
+            }
+        }
+    }
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Conflict::TwoDeployments { names: [a, b] } => {
+                write!(
+                    out,
+                    "two deployments at once, `deploy-{a}` and `deploy-{b}`: one cargo call builds one engine"
+                )
+            }
+            Conflict::Disagree { variable, name } => {
+                write!(
+                    out,
+                    "{VARIABLE} names {} and the feature `deploy-{name}` another profile",
+                    variable.display()
+                )
+            }
+            Conflict::Features { profile, missing } => {
+                write!(
+                    out,
+                    "{} needs Cargo features that are off: {}",
+                    profile.display(),
+                    missing.join(", ")
+                )
+            }
+            Conflict::Machine {
+                profile,
+                machine,
+                cargo,
+            } => {
+                write!(
+                    out,
+                    "{} is for {machine}, and cargo compiles for {cargo}",
+                    profile.display()
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for Conflict {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(features: &[&str], variable: Option<&str>) -> CargoCall {
+        CargoCall {
+            root: PathBuf::from("/repository"),
+            variable: variable.map(PathBuf::from),
+            features: features.iter().map(|name| (*name).to_owned()).collect(),
+            ..CargoCall::default()
+        }
+    }
+
+    fn selected(features: &[&str], variable: Option<&str>) -> Result<PathBuf, Conflict> {
+        call(features, variable).select()
+    }
+
+    #[test]
+    fn a_plain_call_builds_the_default_profile() {
+        assert_eq!(
+            selected(&["CUDA"], None),
+            Ok(PathBuf::from("/repository/profiles/default.toml"))
+        );
+    }
+
+    #[test]
+    fn a_deployment_or_the_variable_names_another() {
+        let chat = PathBuf::from("/repository/profiles/v100-chat.toml");
+        assert_eq!(selected(&["DEPLOY_V100_CHAT"], None), Ok(chat.clone()));
+        assert_eq!(
+            selected(&[], Some("profiles/v100-chat.toml")),
+            Ok(chat.clone())
+        );
+        assert_eq!(
+            selected(&["DEPLOY_V100_CHAT"], Some("profiles/v100-chat.toml")),
+            Ok(chat)
+        );
+        assert_eq!(
+            selected(&[], Some("/elsewhere/mine.toml")),
+            Ok(PathBuf::from("/elsewhere/mine.toml"))
+        );
+    }
+
+    #[test]
+    fn two_deployments_are_two_calls() {
+        let conflict = selected(&["DEPLOY_A", "DEPLOY_B"], None).unwrap_err();
+        assert_eq!(
+            conflict.to_string(),
+            "two deployments at once, `deploy-a` and `deploy-b`: one cargo call builds one engine"
+        );
+        assert_eq!(
+            conflict.commands(true),
+            [
+                "cargo build --release --features deploy-a",
+                "cargo build --release --features deploy-b"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_variable_must_agree_with_the_deployment() {
+        let conflict = selected(&["DEPLOY_A"], Some("profiles/b.toml")).unwrap_err();
+        assert_eq!(
+            conflict.to_string(),
+            "LATHE_PROFILE names profiles/b.toml and the feature `deploy-a` another profile"
+        );
+        assert_eq!(
+            conflict.commands(false),
+            [
+                "LATHE_PROFILE=profiles/b.toml cargo build",
+                "cargo build --features deploy-a"
+            ]
+        );
+    }
+}
