@@ -182,13 +182,22 @@ impl Diagnostics {
         self.sort();
     }
 
-    /// In the order of the text, and by code where two are about one place.
+    /// What is wrong before what is not built; each in the order of the text, and by code where two are about one place.
     pub(crate) fn sort(&mut self) {
-        self.list.sort_by_key(|one| (one.start(), one.code));
+        self.list
+            .sort_by_key(|one| (one.kind, one.start(), one.code));
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.list.iter()
+    }
+
+    /// The last of those that `wanted` picks.
+    pub(crate) fn last_mut(
+        &mut self,
+        wanted: impl Fn(&Diagnostic) -> bool,
+    ) -> Option<&mut Diagnostic> {
+        self.list.iter_mut().rev().find(|one| wanted(one))
     }
 
     pub fn len(&self) -> usize {

@@ -148,21 +148,23 @@ named! {
 }
 
 impl WeightFormat {
-    /// Whether kernels for it can exist on the architecture; the second is why not.
+    /// Whether there are kernels for it on the architecture; the error says why not. What needs an instruction is read from the architecture's
+    /// facts; for the 4-bit formats, which need none, it is vLLM 0.6's table "Supported Hardware for Quantization Kernels".
     pub fn runs_on(self, arch: Arch) -> Result<(), &'static str> {
-        let cuda = matches!(arch.family().backend(), BackendKind::Cuda);
-        match self {
-            WeightFormat::Dense | WeightFormat::Gptq => Ok(()),
-            WeightFormat::Fp8 if !arch.has_fp8() => {
-                Err("8-bit floats are multiplied by matrix instructions from sm_89 and in gfx942")
+        match (self, arch.family()) {
+            (WeightFormat::Fp8, _) if !arch.has_fp8() => Err(
+                "8-bit floats are multiplied by matrix instructions from sm_89 on and in gfx942",
+            ),
+            (WeightFormat::Int8, _) if !arch.has_int8() => {
+                Err("8-bit integers are multiplied by matrix instructions from sm_72 on")
             }
-            WeightFormat::Int8 if !arch.has_int8() => {
-                Err("8-bit integers are multiplied by matrix instructions from sm_72")
-            }
-            WeightFormat::Awq if cuda && matches!(arch.family(), Family::Volta) => Err(
+            (WeightFormat::Awq, Family::Volta) => Err(
                 "its kernels are built on the m16n8k8 matrix instruction, which starts with sm_75",
             ),
-            WeightFormat::Fp8 | WeightFormat::Int8 | WeightFormat::Awq => Ok(()),
+            (WeightFormat::Awq | WeightFormat::Gptq, Family::Amd) => {
+                Err("its kernels existed for NVIDIA and x86 only")
+            }
+            _ => Ok(()),
         }
     }
 

@@ -11,6 +11,7 @@ pub mod limits;
 pub mod memory;
 pub mod model;
 pub mod reading;
+pub mod sets;
 pub mod settings;
 pub mod target;
 
@@ -100,7 +101,8 @@ pub static RULES: &[&Rule] = &[
     &cells::UNPROVEN_HARDWARE,
     &target::BACKEND,
     &target::VAGUE,
-    &settings::CHUNK_BLOCKS,
+    &sets::CHUNK_BLOCKS,
+    &sets::CHUNK_ADAPTER,
     &settings::CHUNK_STEP,
     &settings::LORA_RANK,
     &settings::LORA_VOCAB,
@@ -151,5 +153,6 @@ pub(crate) fn check(case: &Case<'_>) -> Diagnostics {
         }
     }
     found.sort();
+    cells::way_out(case, &mut found);
     found
 }

@@ -1,12 +1,26 @@
 //! "Did you mean": the name nearest to a word that is none.
 
+/// Other projects' words for what has another name here.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("float32", "f32"),
+    ("float", "f32"),
+    ("float16", "f16"),
+    ("half", "f16"),
+    ("fp16", "f16"),
+    ("bfloat16", "bf16"),
+];
+
 /// The name that was probably meant, if one is near enough: at most a third of its letters wrong, or one of them the start of the other.
 pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_ascii_lowercase().replace(['_', ' '], "-");
+    let word = ELSEWHERE
+        .iter()
+        .find(|(theirs, _)| *theirs == word)
+        .map_or(word.as_str(), |(_, ours)| ours);
     let near = |name: &&str| {
         let starts = word.len() >= 3
-            && (name.starts_with(&word) || word.starts_with(*name) && name.len() >= 3);
-        let wrong = distance(&word, name);
+            && (name.starts_with(word) || word.starts_with(*name) && name.len() >= 3);
+        let wrong = distance(word, name);
         (starts || wrong <= (name.len() / 3).max(1)).then_some(wrong)
     };
     names
@@ -57,9 +71,11 @@ mod tests {
             ("lroa", Some("lora")),
             ("beam", Some("beam-search")),
             ("xyzzy", None),
+            ("bfloat16", None),
             ("", None),
         ] {
             assert_eq!(nearest(word, names), meant, "{word}");
         }
+        assert_eq!(nearest("bfloat16", ["f32", "f16", "bf16"]), Some("bf16"));
     }
 }

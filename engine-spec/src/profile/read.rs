@@ -99,11 +99,7 @@ fn top(
         });
     let model = section(document, "model", found);
     if model.is_none() && !document.contains_key("model") {
-        found.push(missing_key(
-            &fields::MODEL.fields[0],
-            &start,
-            "a profile without `[model]`",
-        ));
+        found.push(missing_key(&fields::MODEL.fields[0], &start, "`[model]`"));
     }
     let model = model.and_then(|(table, span)| model_section(table, &span, folder, found));
     let features =
@@ -244,7 +240,8 @@ fn features_section(table: &DeTable<'_>, found: &mut Diagnostics) -> Vec<Chosen>
                         reading::WRONG_TYPE,
                         format!("`{feature}` must be true or false"),
                     )
-                    .at(&value.span(), "it has no settings"),
+                    .at(&value.span(), "it has no settings")
+                    .help(format!("write `{feature} = true`")),
                 );
                 (true, Values::default())
             }

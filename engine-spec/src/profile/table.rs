@@ -114,14 +114,12 @@ fn convert(
     span: &Span,
 ) -> Result<Spanned<Value>, Box<Diagnostic>> {
     let wrong_type = |wanted: &str| {
-        Box::new(
-            Diagnostic::new(
-                reading::WRONG_TYPE,
-                format!("`{}` must be {wanted}", field.key),
-            )
-            .at(span, format!("this is {}", describe(value)))
-            .note(field.doc),
+        Diagnostic::new(
+            reading::WRONG_TYPE,
+            format!("`{}` must be {wanted}", field.key),
         )
+        .at(span, format!("this is {}", describe(value)))
+        .note(field.doc)
     };
     let wrong_value = |why: String| {
         Diagnostic::new(reading::WRONG_VALUE, format!("`{}` {why}", field.key))
@@ -132,9 +130,9 @@ fn convert(
         (Kind::Text | Kind::Path | Kind::Target, DeValue::String(text)) => {
             Value::Text(text.to_string())
         }
-        (Kind::Text, _) => return Err(wrong_type("a text in quotes")),
-        (Kind::Path, _) => return Err(wrong_type("the name of a file, in quotes")),
-        (Kind::Target, _) => return Err(wrong_type("the name of a target, in quotes")),
+        (Kind::Text, _) => return Err(Box::new(wrong_type("a text in quotes"))),
+        (Kind::Path, _) => return Err(Box::new(wrong_type("the name of a file, in quotes"))),
+        (Kind::Target, _) => return Err(Box::new(wrong_type("the name of a target, in quotes"))),
         (Kind::Choice(names), DeValue::String(text)) if names.contains(&text.as_ref()) => {
             Value::Text(text.to_string())
         }
@@ -144,7 +142,12 @@ fn convert(
                 .help(format!("it is one of {}", names.join(", ")));
             return Err(Box::new(wrong.helps(near.map(did_you_mean))));
         }
-        (Kind::Choice(_), _) => return Err(wrong_type("a name in quotes")),
+        (Kind::Choice(names), _) => {
+            let wrong = wrong_type("a name in quotes");
+            return Err(Box::new(
+                wrong.help(format!("it is one of {}", names.join(", "))),
+            ));
+        }
         (Kind::Integer(least, most), DeValue::Integer(digits)) => {
             match u64::from_str_radix(digits.as_str(), digits.radix()) {
                 Ok(number) if (least..=most).contains(&number) => Value::Integer(number),
@@ -156,7 +159,7 @@ fn convert(
                 }
             }
         }
-        (Kind::Integer(..), _) => return Err(wrong_type("a whole number")),
+        (Kind::Integer(..), _) => return Err(Box::new(wrong_type("a whole number"))),
         (Kind::Size, DeValue::String(text)) => match size(text) {
             Some(bytes) => Value::Size(bytes),
             None => {
@@ -166,7 +169,7 @@ fn convert(
                 )));
             }
         },
-        (Kind::Size, _) => return Err(wrong_type("a size in quotes, as in \"8GiB\"")),
+        (Kind::Size, _) => return Err(Box::new(wrong_type("a size in quotes, as in \"8GiB\""))),
         (Kind::Pair, DeValue::Array(items))
             if items.len() == 2 && items.iter().all(|item| item.get_ref().is_str()) =>
         {
@@ -177,9 +180,9 @@ fn convert(
             Value::List(items.iter().map(text).collect())
         }
         (Kind::Pair, _) => {
-            return Err(wrong_type(
+            return Err(Box::new(wrong_type(
                 "a list of two features, as in [\"lora\", \"guided-decoding\"]",
-            ));
+            )));
         }
     };
     Ok(Spanned {
@@ -255,7 +258,7 @@ pub(super) fn target(name: &Spanned<&str>) -> Result<TargetName, Box<Diagnostic>
             )
             .at(&name.span, "not a SKU, an architecture or a family")
             .helps(near.map(did_you_mean))
-            .help("`cargo lathe explain targets` lists them; `native` is the machine that builds"),
+            .help("docs/profile-reference.md lists them; `native` is the machine that builds"),
         )
     })
 }

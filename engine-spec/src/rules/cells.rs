@@ -6,7 +6,7 @@
 use super::{Case, Check, Rule};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 use crate::family::Family;
-use crate::feature::Feature;
+use crate::feature::{Feature, FeatureSet};
 use crate::matrix::{Cell, CellId, EngineVerdict, Mode, Verdict};
 use crate::nearest;
 
@@ -54,13 +54,10 @@ fn page(case: &Case<'_>, found: &mut Diagnostics, kind: fn(CellId) -> bool) {
     let refused = |cell: &&Cell| kind(cell.id) && cell.vllm == Verdict::No;
     for cell in case.matrix.touched(case.set(), family).filter(refused) {
         let mut diagnostic = match cell.id {
-            CellId::Pair(a, b) => together(
-                PAIR.code,
-                case,
-                a,
-                b,
-                format!("`{a}` does not work with `{b}`"),
-            ),
+            CellId::Pair(a, b) => {
+                let title = format!("`{a}` does not work with `{b}`");
+                together(PAIR.code, case, (a, b), title, "not together with")
+            }
             CellId::Hardware(feature, family) => {
                 let others = nearest::families_of(case.matrix, feature);
                 alone(
@@ -94,7 +91,7 @@ fn unknown(case: &Case<'_>, found: &mut Diagnostics) {
         if cell.vllm == Verdict::Unknown && !accepted.contains(&cell.id) {
             let title = format!("nobody knows whether `{a}` works with `{b}`");
             found.push(
-                because(together(UNKNOWN.code, case, a, b, title), cell)
+                because(together(UNKNOWN.code, case, (a, b), title, "untried with"), cell)
                     .help(format!("remove `{a}` or `{b}`"))
                     .help(format!("or take it knowingly: `[[accept]]` with `pair = [\"{a}\", \"{b}\"]` and a `reason`")),
             );
@@ -122,10 +119,16 @@ fn unproven_pair(case: &Case<'_>, found: &mut Diagnostics) {
         {
             let title = format!("this engine does not run `{a}` with `{b}`: {why}");
             found.push(
-                together(UNPROVEN_PAIR.code, case, a, b, title)
-                    .note(page_says(cell))
-                    .help(format!("remove `{a}` or `{b}`"))
-                    .not_built(),
+                together(
+                    UNPROVEN_PAIR.code,
+                    case,
+                    (a, b),
+                    title,
+                    "not yet together with",
+                )
+                .note(page_says(cell))
+                .help(format!("remove `{a}` or `{b}`"))
+                .not_built(),
             );
         }
     }
@@ -161,6 +164,59 @@ fn unproven_hardware(case: &Case<'_>, found: &mut Diagnostics) {
     }
 }
 
+/// Where cells are refused in twos and more, the way out of all of them at once stands with the last: the smallest sets of features to remove, and
+/// the families where the whole profile works.
+pub(super) fn way_out(case: &Case<'_>, found: &mut Diagnostics) {
+    let conflict = |one: &Diagnostic| [PAIR.code, HARDWARE.code, UNKNOWN.code].contains(&one.code);
+    let conflicts = found.iter().filter(|one| conflict(one)).count();
+    if conflicts < 2 {
+        return;
+    }
+    let ways = nearest::by_page(
+        case.matrix,
+        case.set(),
+        case.plan.target.family(),
+        &case.accepted(),
+    );
+    let Some(last) = found.last_mut(conflict) else {
+        return;
+    };
+    let drops: Vec<_> = ways
+        .drop
+        .iter()
+        .take(MOST_WAYS)
+        .map(|drop| listed(*drop))
+        .collect();
+    last.helps.push(format!(
+        "the smallest way out of all {conflicts}: remove {}",
+        drops.join(", or ")
+    ));
+    if !ways.families.is_empty() {
+        last.helps.push(format!(
+            "with all its features it works on {}",
+            names(&ways.families)
+        ));
+    }
+}
+
+/// More ways than these are no help.
+const MOST_WAYS: usize = 3;
+
+fn listed(set: FeatureSet) -> String {
+    set.iter()
+        .map(|feature| format!("`{feature}`"))
+        .collect::<Vec<_>>()
+        .join(" and ")
+}
+
+fn names(families: &[Family]) -> String {
+    families
+        .iter()
+        .map(|family| family.name())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
 /// Whether the page's own verdict is already a finding.
 fn said_by_page(case: &Case<'_>, cell: &Cell) -> bool {
     case.plan.mode == Mode::Vllm
@@ -171,9 +227,15 @@ fn said_by_page(case: &Case<'_>, cell: &Cell) -> bool {
         }
 }
 
-fn together(code: Code, case: &Case<'_>, a: Feature, b: Feature, title: String) -> Diagnostic {
+fn together(
+    code: Code,
+    case: &Case<'_>,
+    (a, b): (Feature, Feature),
+    title: String,
+    how: &str,
+) -> Diagnostic {
     Diagnostic::new(code, title)
-        .at(&case.key(a), format!("not together with `{b}`"))
+        .at(&case.key(a), format!("{how} `{b}`"))
         .beside(&case.key(b), "chosen here")
 }
 
@@ -204,8 +266,7 @@ fn page_says(cell: &Cell) -> String {
 }
 
 fn elsewhere(families: &[Family]) -> String {
-    let names: Vec<_> = families.iter().map(|family| family.name()).collect();
-    format!("remove it, or set target to one of {}", names.join(", "))
+    format!("remove it, or set target to one of {}", names(families))
 }
 
 /// What the engine runs on a family, in words.

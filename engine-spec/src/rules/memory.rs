@@ -26,13 +26,13 @@ pub static POOL: Rule = Rule {
 };
 
 /// Bytes in words, with one digit after the point.
-pub(crate) fn in_words(bytes: u64) -> String {
-    let (unit, name) = if bytes >= 1 << 30 {
-        (1_u64 << 30, "GiB")
-    } else {
-        (1 << 20, "MiB")
+pub fn in_words(bytes: u64) -> String {
+    let (shift, name) = match bytes {
+        0x4000_0000.. => (30, "GiB"),
+        0x10_0000.. => (20, "MiB"),
+        _ => (10, "KiB"),
     };
-    let tenths = u128::from(bytes) * 10 / u128::from(unit);
+    let tenths = u128::from(bytes) * 10 >> shift;
     format!("{}.{} {name}", tenths / 10, tenths % 10)
 }
 
@@ -97,10 +97,12 @@ fn sequence(case: &Case<'_>, found: &mut Diagnostics) {
         Some(memory) => diagnostic.beside(memory, "all the memory for keys and values"),
         None => diagnostic.beside(&case.profile.target.span, case.plan.target.describe()),
     };
-    let less = if fits > 0 {
-        format!("set max-model-len to {fits} or less, or kv-memory to more")
-    } else {
-        "use a smaller model, or more memory".to_owned()
+    let less = match (fits, case.profile.limits.span("kv-memory")) {
+        (0, _) => "use a smaller model, or more memory".to_owned(),
+        (_, Some(_)) => format!("set max-model-len to {fits} or less, or kv-memory to more"),
+        (_, None) => {
+            format!("set max-model-len to {fits} or less, or use a device with more memory")
+        }
     };
     found.push(
         diagnostic

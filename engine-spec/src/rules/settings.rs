@@ -3,16 +3,7 @@
 use super::{Case, Check, Rule};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 use crate::feature::Feature;
-use crate::plan::{
-    Adapters, Beam, BestOf, Dims, Draft, Launch, Logprobs, Prefill, Prefix, PromptAdapters,
-};
-
-pub static CHUNK_BLOCKS: Rule = Rule {
-    code: Code(202),
-    name: "chunk-blocks",
-    doc: "with chunked prefill and prefix caching a chunk is whole KV blocks, since only full blocks are cached: vLLM 0.6 stops a running server otherwise",
-    check: Check::Case(chunk_blocks),
-};
+use crate::plan::{Adapters, Beam, BestOf, Dims, Draft, Launch, Logprobs, Prefill, PromptAdapters};
 
 pub static CHUNK_STEP: Rule = Rule {
     code: Code(203),
@@ -90,43 +81,6 @@ pub static SAMPLES: Rule = Rule {
     doc: "all samples of a prompt run side by side: best-of's max is at most max-seqs, or such a request could never be scheduled",
     check: Check::Case(samples),
 };
-
-fn chunk_blocks(case: &Case<'_>, found: &mut Diagnostics) {
-    let (Prefill::Chunked { tokens }, Prefix::Hashed { block }) =
-        (case.plan.features.prefill, case.plan.features.prefix)
-    else {
-        return;
-    };
-    if tokens % block != 0 {
-        let written = case
-            .profile
-            .chosen(Feature::ChunkedPrefill)
-            .and_then(|chosen| chosen.settings.span("tokens"));
-        let span = written.cloned().unwrap_or_else(|| {
-            case.limit("max-batched-tokens", &case.key(Feature::ChunkedPrefill))
-        });
-        let less = tokens / block * block;
-        found.push(
-            Diagnostic::new(
-                CHUNK_BLOCKS.code,
-                format!("a chunk of {tokens} tokens is not whole blocks of {block}"),
-            )
-            .at(
-                &span,
-                format!("{} tokens past the last full block", tokens % block),
-            )
-            .beside(&case.key(Feature::PrefixCaching), "caches full blocks only")
-            .help(format!(
-                "use {} tokens",
-                if less > 0 {
-                    format!("{less} or {}", less + block)
-                } else {
-                    block.to_string()
-                }
-            )),
-        );
-    }
-}
 
 fn chunk_step(case: &Case<'_>, found: &mut Diagnostics) {
     let Prefill::Chunked { tokens } = case.plan.features.prefill else {

@@ -1,0 +1,95 @@
+//! Profiles that are sound: the fleet examples, and everything in `profiles/`.
+
+use std::path::{Path, PathBuf};
+
+use engine_spec::{Arch, Machine, Manifest, Profile};
+
+const MACHINE: Machine = Machine {
+    arch: Arch::X86V4Bf16,
+    threads: 8,
+};
+
+fn profiles() -> Vec<PathBuf> {
+    let folders = ["../tests/profiles/good", "../profiles"];
+    let files = folders
+        .into_iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let mut files: Vec<_> = files
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "toml"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 10, "profiles are found");
+    files
+}
+
+fn read(path: &Path) -> Profile {
+    Profile::read(path).unwrap_or_else(|found| panic!("{found}"))
+}
+
+#[test]
+fn nothing_stands_in_their_way_but_what_is_not_built() {
+    for path in profiles() {
+        let (plan, found) = engine_spec::preview(&read(&path), &MACHINE);
+        assert!(found.only_not_built(), "{found}");
+        assert!(plan.is_some(), "{}", path.display());
+    }
+}
+
+#[test]
+fn a_profile_is_called_as_its_file_is() {
+    for path in profiles() {
+        assert_eq!(
+            read(&path).name.value,
+            path.file_stem().unwrap().to_str().unwrap()
+        );
+    }
+}
+
+#[test]
+fn every_plan_explains_itself_and_has_its_own_hash() {
+    let mut hashes = std::collections::BTreeMap::new();
+    for path in profiles() {
+        let profile = read(&path);
+        let plan = engine_spec::preview(&profile, &MACHINE).0.unwrap();
+        assert_eq!(
+            plan.set(),
+            profile.set(),
+            "a feature is in the plan exactly if the profile has it on"
+        );
+        for chosen in &profile.features {
+            let key = format!("features.{}", chosen.feature);
+            assert!(
+                plan.decisions().iter().any(|decision| decision.key == key),
+                "{key} is explained"
+            );
+        }
+        let manifest: serde_json::Value =
+            serde_json::from_str(&Manifest::from(&plan).json()).unwrap();
+        assert_eq!(manifest["profile"], profile.source.text);
+        assert_eq!(manifest["hash"], plan.hash());
+        assert_eq!(
+            hashes.insert(plan.hash(), path.clone()),
+            None,
+            "{}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn comments_and_order_do_not_change_a_hash_and_a_setting_does() {
+    let hash = |text: &str| {
+        let profile = Profile::parse("x.toml", text).unwrap();
+        engine_spec::preview(&profile, &MACHINE).0.unwrap().hash()
+    };
+    let first = hash("name = \"x\"\ntarget = \"t4\"\nmodel.family = \"llama\"\n");
+    assert_eq!(
+        first,
+        hash("# why\ntarget = \"t4\"\nname = \"x\"\n[model]\nfamily = \"llama\"\n")
+    );
+    assert_ne!(
+        first,
+        hash("name = \"x\"\ntarget = \"t4\"\nmodel.family = \"llama\"\nlimits.max-seqs = 7\n")
+    );
+}
