@@ -1,5 +1,8 @@
 //! What tests and development tools share: recipes written by hand, and a model run without an engine.
 
+pub mod serve;
+pub mod tiny;
+
 use std::path::Path;
 
 use crate::backend::{Backend, CacheShape, DeviceError, DeviceOptions, Ops};

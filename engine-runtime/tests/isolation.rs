@@ -1,0 +1,285 @@
+//! One request cannot hurt another: panics, logits without numbers, and device errors, over the reference backend.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use engine_runtime::Engine;
+use engine_runtime::backend::reference::Reference;
+use engine_runtime::backend::{Backend, DeviceError};
+use engine_runtime::batch::{Capacity, DeviceBatch};
+use engine_runtime::checkpoint::{Checkpoint, CheckpointError, Fit, LoadError};
+use engine_runtime::dtype::Dense;
+use engine_runtime::engine::{EngineOptions, Event, Failure, FinishReason, RequestId};
+use engine_runtime::model::{Model, ModelShape};
+use engine_runtime::models::Llama;
+use engine_runtime::parts::{Chunked, Hashed, Top};
+use engine_runtime::recipe::{Array, Cache, KvMemory, Limits, Recipe};
+use engine_runtime::request::{Request, SamplingParams};
+use engine_runtime::testing::tiny::{TinyLlama, VOCAB};
+use engine_runtime::text::{ByteText, Detokenize, SpecialTokens, TextStream};
+
+/// A prompt with this token makes the model panic.
+const POISON: u32 = 66;
+/// Makes the text of an output panic.
+const POISON_TEXT: u32 = 67;
+/// Makes the device fail, as long as [`FAULTS`] are left.
+const FAULTY: u32 = 68;
+
+static FAULTS: AtomicUsize = AtomicUsize::new(0);
+
+const LIMITS: Limits = Limits {
+    max_model_len: 64,
+    max_seqs: 6,
+    max_batched_tokens: 16,
+    block_size: 4,
+    kv_memory: KvMemory::Auto,
+};
+
+engine_runtime::recipe! {
+    Fragile {
+        backend: Reference,
+        weights: Dense<f32>,
+        model: Poisonable<Llama<Self>>,
+        prefill: Chunked<16>,
+        prefix: Hashed<4>,
+        logprobs: Top<3>,
+        limits: LIMITS,
+    }
+}
+
+/// A model that looks at its input, which a model must not, and panics in the middle of a step.
+struct Poisonable<M>(M);
+
+impl<R: Recipe, M: Model<R>> Model<R> for Poisonable<M> {
+    fn check(checkpoint: &Checkpoint) -> Result<Fit, CheckpointError> {
+        M::check(checkpoint)
+    }
+
+    fn load(
+        device: &mut R::Backend,
+        checkpoint: &Checkpoint,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, LoadError> {
+        M::load(device, checkpoint, progress).map(Self)
+    }
+
+    fn shape(&self) -> ModelShape {
+        self.0.shape()
+    }
+
+    fn prepare(&mut self, device: &mut R::Backend, capacity: Capacity) -> Result<(), DeviceError> {
+        self.0.prepare(device, capacity)
+    }
+
+    fn forward(
+        &mut self,
+        device: &mut R::Backend,
+        batch: &DeviceBatch<R::Backend>,
+        cache: &mut Cache<R>,
+        logits: &mut Array<R, f32>,
+    ) -> Result<(), DeviceError> {
+        let mut ids = vec![0; batch.rows];
+        device.read(&batch.ids, &mut ids)?;
+        self.0.forward(device, batch, cache, logits)?;
+        assert!(!ids.contains(&POISON), "poisoned");
+        let fault = |faults: usize| faults.checked_sub(1);
+        let order = Ordering::Relaxed;
+        if ids.contains(&FAULTY) && FAULTS.fetch_update(order, order, fault).is_ok() {
+            return Err(DeviceError::Launch {
+                op: "forward",
+                reason: "a fault".to_owned(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Text that panics at one token.
+struct PoisonableText;
+
+impl Detokenize for PoisonableText {
+    fn stream(&self, special: SpecialTokens) -> Box<dyn TextStream> {
+        Box::new(PoisonableStream(ByteText.stream(special)))
+    }
+}
+
+struct PoisonableStream(Box<dyn TextStream>);
+
+impl TextStream for PoisonableStream {
+    fn push(&mut self, token: u32, text: &mut String) {
+        assert_ne!(token, POISON_TEXT, "poisoned text");
+        self.0.push(token, text);
+    }
+
+    fn finish(&mut self, text: &mut String) {
+        self.0.finish(text);
+    }
+}
+
+fn engine() -> Engine<Fragile> {
+    let model = TinyLlama::write(7).unwrap();
+    let checkpoint = Checkpoint::open(model.dir()).unwrap();
+    let mut device = Reference::default();
+    let model = <Fragile as Recipe>::Model::load(&mut device, &checkpoint, &mut |_, _| ()).unwrap();
+    let options = EngineOptions {
+        limits: LIMITS,
+        eos: Vec::new(),
+        text: Arc::new(PoisonableText),
+    };
+    Engine::open(device, model, options).unwrap()
+}
+
+/// A request for 6 tokens after `prompt`; none of them has a meaning of its own here.
+fn request(prompt: Vec<u32>) -> Request {
+    let banned = [POISON, POISON_TEXT, FAULTY];
+    Request {
+        prompt,
+        sampling: SamplingParams {
+            seed: Some(1),
+            max_tokens: Some(6),
+            logprobs: Some(3),
+            logit_bias: banned.map(|token| (token, -100.0)).into(),
+            ..SamplingParams::default()
+        },
+        cache_salt: None,
+    }
+}
+
+fn submit(engine: &mut Engine<Fragile>, request: &Request) -> RequestId {
+    let request = engine.validate(request.clone(), 0).unwrap();
+    engine.submit(request).unwrap()
+}
+
+fn run(engine: &mut Engine<Fragile>) -> Vec<Event> {
+    let mut events = Vec::new();
+    while !engine.is_idle() {
+        events.extend(engine.step().unwrap());
+        engine.audit();
+    }
+    events
+}
+
+/// The events of one request, with the number that it would have alone.
+fn of(id: RequestId, events: &[Event]) -> Vec<Event> {
+    let mut events = events.to_vec();
+    events.retain_mut(|event| match event {
+        Event::Token { id: of, .. } | Event::Finished { id: of, .. } => {
+            std::mem::replace(of, RequestId(0)) == id
+        }
+    });
+    events
+}
+
+fn reason(id: RequestId, events: &[Event]) -> Option<FinishReason> {
+    match of(id, events).pop()? {
+        Event::Finished { reason, .. } => Some(reason),
+        Event::Token { .. } => None,
+    }
+}
+
+/// Serves neighbours around `culprit`, and expects that only it fails.
+fn fails_alone(culprit: &Request) -> Failure {
+    let neighbours: Vec<Request> = (0..4)
+        .map(|i| request((i * 8..i * 8 + 7).collect()))
+        .collect();
+    let mut engine = engine();
+    let before: Vec<_> = neighbours[..2]
+        .iter()
+        .map(|r| submit(&mut engine, r))
+        .collect();
+    let poisoned = submit(&mut engine, culprit);
+    let after: Vec<_> = neighbours[2..]
+        .iter()
+        .map(|r| submit(&mut engine, r))
+        .collect();
+    let events = run(&mut engine);
+    for (id, request) in before.into_iter().chain(after).zip(&neighbours) {
+        let mut alone = self::engine();
+        let id_alone = submit(&mut alone, request);
+        assert_eq!(of(id, &events), of(id_alone, &run(&mut alone)));
+    }
+    let stats = engine.stats();
+    assert_eq!((stats.submitted, stats.completed, stats.failed), (5, 4, 1));
+    match reason(poisoned, &events) {
+        Some(FinishReason::Error(failure)) => failure,
+        other => panic!("the poisoned request ended with {other:?}"),
+    }
+}
+
+#[test]
+fn a_panic_in_the_model_fails_the_request_that_causes_it() {
+    let failure = fails_alone(&request(vec![1, 2, 3, 4, 5, POISON, 7]));
+    assert_eq!(
+        failure.to_string(),
+        "the engine panicked on this request: poisoned"
+    );
+}
+
+#[test]
+fn a_panic_in_the_middle_of_an_output_fails_it_too() {
+    let mut late = request(vec![1, 2, 3]);
+    late.sampling.logit_bias = [(POISON, 100.0)].into();
+    let failure = fails_alone(&late);
+    assert_eq!(
+        failure.to_string(),
+        "the engine panicked on this request: poisoned"
+    );
+}
+
+#[test]
+fn a_panic_in_the_text_fails_the_request_that_causes_it() {
+    let mut text = request(vec![1, 2, 3]);
+    text.sampling.logit_bias = [(POISON_TEXT, 100.0)].into();
+    let failure = fails_alone(&text).to_string();
+    assert!(failure.contains("poisoned text"), "{failure}");
+}
+
+#[test]
+fn a_request_that_bans_every_token_fails_alone() {
+    let mut banned = request(vec![1, 2, 3]);
+    banned.sampling.stop_token_ids = (0..VOCAB as u32).collect();
+    banned.sampling.min_tokens = 1;
+    assert_eq!(fails_alone(&banned), Failure::NoToken);
+}
+
+#[test]
+fn all_sequences_of_a_failed_request_end_and_no_other() {
+    let mut engine = engine();
+    let mut several = request(vec![1, POISON]);
+    several.sampling.n = 3;
+    let several = submit(&mut engine, &several);
+    let other = submit(&mut engine, &request(vec![3, 4]));
+    let events = run(&mut engine);
+    let ended = of(several, &events);
+    assert_eq!(ended.len(), 3);
+    assert!(ended.iter().all(|event| matches!(
+        event,
+        Event::Finished {
+            reason: FinishReason::Error(_),
+            generated_tokens: 0,
+            ..
+        }
+    )));
+    assert_eq!(reason(other, &events), Some(FinishReason::Length));
+    assert_eq!(engine.stats().failed, 1);
+}
+
+#[test]
+fn a_device_error_is_the_callers_and_leaves_every_request_as_it_was() {
+    let (first, second) = (request(vec![1, 2, 3, 4, 5]), request(vec![FAULTY, 2, 3]));
+    let mut engine = engine();
+    let ids = [submit(&mut engine, &first), submit(&mut engine, &second)];
+    let undisturbed = run(&mut engine);
+    FAULTS.store(2, Ordering::Relaxed);
+    let mut engine = self::engine();
+    assert_eq!(
+        [submit(&mut engine, &first), submit(&mut engine, &second)],
+        ids
+    );
+    for _ in 0..2 {
+        let error = engine.step().unwrap_err();
+        assert_eq!(error.to_string(), "forward failed on the device: a fault");
+        engine.audit();
+    }
+    assert_eq!(run(&mut engine), undisturbed);
+}
