@@ -11,8 +11,6 @@ use engine_runtime::backend::DeviceOptions;
 use engine_runtime::backend::reference::Reference;
 use engine_runtime::checkpoint::Config;
 use engine_runtime::dtype::{BF16, Dense, F16, F32};
-use engine_runtime::models::{Llama, Qwen2, Qwen3};
-use engine_runtime::parts::{Off, Whole};
 use engine_runtime::testing::Solo;
 use engine_runtime::{KvMemory, Limits, Recipe};
 use safetensors::Dtype;
@@ -55,41 +53,18 @@ struct Answer {
     greedy: Vec<u32>,
 }
 
-/// One recipe for each family, for one backend and one format.
-macro_rules! families {
-    ($architecture:expr, $backend:ty, $weights:ty) => {
-        match $architecture {
-            "LlamaForCausalLM" | "MistralForCausalLM" => {
-                engine_runtime::recipe! { Build {
-                    backend: $backend, weights: $weights, model: Llama<Self>,
-                    prefill: Whole, prefix: Off, logprobs: Off, limits: LIMITS,
-                } }
-                Some(answers::<Build> as Run)
-            }
-            "Qwen2ForCausalLM" => {
-                engine_runtime::recipe! { Build {
-                    backend: $backend, weights: $weights, model: Qwen2<Self>,
-                    prefill: Whole, prefix: Off, logprobs: Off, limits: LIMITS,
-                } }
-                Some(answers::<Build> as Run)
-            }
-            "Qwen3ForCausalLM" => {
-                engine_runtime::recipe! { Build {
-                    backend: $backend, weights: $weights, model: Qwen3<Self>,
-                    prefill: Whole, prefix: Off, logprobs: Off, limits: LIMITS,
-                } }
-                Some(answers::<Build> as Run)
-            }
-            _ => None,
-        }
-    };
-}
-
 fn choose(backend: &str, dtype: &str, architecture: &str) -> Option<Run> {
+    macro_rules! run {
+        ($backend:ty, $dtype:ty) => {{
+            let run: Option<Run> =
+                engine_runtime::by_family!(architecture, $backend, Dense<$dtype>, LIMITS, answers);
+            run
+        }};
+    }
     match (backend, dtype) {
-        ("reference", "f32") => families!(architecture, Reference, Dense<F32>),
-        ("reference", "f16") => families!(architecture, Reference, Dense<F16>),
-        ("reference", "bf16") => families!(architecture, Reference, Dense<BF16>),
+        ("reference", "f32") => run!(Reference, F32),
+        ("reference", "f16") => run!(Reference, F16),
+        ("reference", "bf16") => run!(Reference, BF16),
         _ => None,
     }
 }

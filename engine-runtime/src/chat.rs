@@ -155,10 +155,8 @@ impl ChatTemplate {
         let chat = chat
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value));
-        special
-            .chain(chat)
-            .chain(rendering.variables.iter().map(json))
-            .collect()
+        let own = rendering.variables.iter().map(json);
+        Value::from_pairs(special.chain(chat).chain(own))
     }
 
     fn failed(&self, error: &Error) -> ChatError {

@@ -84,6 +84,37 @@ macro_rules! recipe {
     };
 }
 
+/// `Some` of the function `$function::<R>` for a recipe of the family that has a checkpoint's class name, else `None`.
+#[macro_export]
+macro_rules! by_family {
+    ($architecture:expr, $backend:ty, $weights:ty, $limits:expr, $function:ident) => {
+        $crate::by_family!(@ $architecture, $backend, $weights, $limits, $function,
+            ("LlamaForCausalLM" | "MistralForCausalLM") => Llama,
+            ("Qwen2ForCausalLM") => Qwen2,
+            ("Qwen3ForCausalLM") => Qwen3,
+        )
+    };
+    (@ $architecture:expr, $backend:ty, $weights:ty, $limits:expr, $function:ident,
+        $(($name:pat) => $model:ident,)+
+    ) => {
+        match $architecture {
+            $($name => {
+                $crate::recipe! { Build {
+                    backend: $backend,
+                    weights: $weights,
+                    model: $crate::models::$model<Self>,
+                    prefill: $crate::parts::Whole,
+                    prefix: $crate::parts::Off,
+                    logprobs: $crate::parts::Off,
+                    limits: $limits,
+                } }
+                Some($function::<Build>)
+            })+
+            _ => None,
+        }
+    };
+}
+
 /// One sequence and one model, with no scheduler and no sampler between them.
 pub struct Solo<R: Recipe> {
     device: R::Backend,

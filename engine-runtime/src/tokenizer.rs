@@ -150,3 +150,17 @@ fn guard<T>(call: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
             .unwrap_or_else(|| "the tokenizer panicked".to_owned())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_crate_is_an_error() {
+        let outcome: Result<(), _> = guard(|| panic!("no entry found for key {}", 7));
+        assert_eq!(outcome.unwrap_err(), "no entry found for key 7");
+        let outcome: Result<(), _> = guard(|| Err("not a model".into()));
+        assert_eq!(outcome.unwrap_err(), "not a model");
+        assert_eq!(guard(|| Ok(1)), Ok(1));
+    }
+}

@@ -1,0 +1,176 @@
+//! Tiny checkpoints against what transformers computes from them: `tools/make_goldens.py` made both.
+//!
+//! In f32 only the order of additions is open: logits within 1e-4 at every position, and 64 greedy tokens equal. An
+//! engine that rounds to f16 or bf16 has the bound that the golden file states, measured on transformers itself.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use engine_runtime::backend::DeviceOptions;
+use engine_runtime::backend::reference::Reference;
+use engine_runtime::checkpoint::Config;
+use engine_runtime::dtype::{BF16, Dense, F16, F32};
+use engine_runtime::testing::Solo;
+use engine_runtime::{KvMemory, Limits, Recipe};
+use safetensors::SafeTensors;
+
+const LIMITS: Limits = Limits {
+    max_model_len: 256,
+    max_seqs: 1,
+    max_batched_tokens: 128,
+    block_size: 16,
+    kv_memory: KvMemory::Auto,
+};
+const BOUND_F32: f32 = 1e-4;
+/// Rows of a step: a whole prompt, and pieces that fit neither blocks nor prompts.
+const CHUNKS: [usize; 2] = [128, 7];
+
+struct Golden {
+    name: String,
+    dir: PathBuf,
+    metadata: HashMap<String, String>,
+    prompts: Vec<Prompt>,
+}
+
+struct Prompt {
+    tokens: Vec<u32>,
+    /// [len, vocab]
+    logits: Vec<f32>,
+    greedy: Vec<u32>,
+}
+
+impl Golden {
+    fn all() -> Vec<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens");
+        let mut all: Vec<_> = std::fs::read_dir(root)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|dir| dir.join("golden.safetensors").exists())
+            .map(Self::read)
+            .collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        assert!(all.len() >= 12, "golden checkpoints are missing");
+        all
+    }
+
+    fn read(dir: PathBuf) -> Self {
+        let bytes = std::fs::read(dir.join("golden.safetensors")).unwrap();
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let ids = |name: &str| -> Option<Vec<u32>> {
+            let tensor = file.tensor(name).ok()?;
+            let ids = tensor.data().as_chunks().0.iter();
+            Some(
+                ids.map(|id| i64::from_le_bytes(*id).try_into().unwrap())
+                    .collect(),
+            )
+        };
+        let prompts = (0..).map_while(|index| {
+            let logits = file.tensor(&format!("logits.{index}")).ok()?;
+            let logits = logits.data().as_chunks().0.iter();
+            Some(Prompt {
+                tokens: ids(&format!("prompt.{index}")).unwrap(),
+                logits: logits.map(|x| f32::from_le_bytes(*x)).collect(),
+                greedy: ids(&format!("greedy.{index}")).unwrap(),
+            })
+        });
+        let prompts: Vec<_> = prompts.collect();
+        assert!(prompts.iter().any(|prompt| prompt.tokens.len() > 64));
+        Self {
+            name: dir.file_name().unwrap().to_string_lossy().into_owned(),
+            metadata: metadata.metadata().clone().unwrap(),
+            prompts,
+            dir,
+        }
+    }
+
+    fn bound(&self, dtype: &str) -> f32 {
+        self.metadata[&format!("bound_{dtype}")].parse().unwrap()
+    }
+}
+
+/// The largest difference from the golden logits, over all prompts and ways to cut them.
+fn difference<R: Recipe>(golden: &Golden) -> f32 {
+    let mut solo = load::<R>(golden);
+    let mut largest = 0.0f32;
+    for prompt in &golden.prompts {
+        for chunk in CHUNKS {
+            let logits = solo.logits(&prompt.tokens, chunk).unwrap();
+            assert_eq!(logits.len(), prompt.logits.len());
+            for (ours, theirs) in logits.iter().zip(&prompt.logits) {
+                // `max` would drop a NaN.
+                assert!(ours.is_finite(), "{}: {ours}", golden.name);
+                largest = largest.max((ours - theirs).abs());
+            }
+        }
+    }
+    largest
+}
+
+/// Whether each prompt is followed by the golden tokens.
+fn follows<R: Recipe>(golden: &Golden) {
+    let mut solo = load::<R>(golden);
+    for prompt in &golden.prompts {
+        assert_eq!(prompt.greedy.len(), 64);
+        let greedy = solo.greedy(&prompt.tokens, prompt.greedy.len()).unwrap();
+        assert_eq!(
+            greedy,
+            prompt.greedy,
+            "{}, {} tokens",
+            golden.name,
+            prompt.tokens.len()
+        );
+    }
+}
+
+fn load<R: Recipe>(golden: &Golden) -> Solo<R> {
+    let options = DeviceOptions { threads: Some(2) };
+    Solo::load(&golden.dir, &options, &mut |_, _| {})
+        .unwrap_or_else(|error| panic!("{}: {error}", golden.name))
+}
+
+/// Every golden on one backend.
+macro_rules! golden_tests {
+    ($($backend_name:ident: $backend:ty;)+) => {$(
+        mod $backend_name {
+            use super::*;
+
+            #[test]
+            fn f32_is_within_1e_4_and_greedy_tokens_are_equal() {
+                for golden in Golden::all() {
+                    let architecture = Config::read(&golden.dir).unwrap().architecture;
+                    let name = architecture.as_str();
+                    let run: Option<fn(&Golden) -> f32> =
+                        engine_runtime::by_family!(name, $backend, Dense<F32>, LIMITS, difference);
+                    let largest = run.expect("a family of ours")(&golden);
+                    println!("{:32} f32  {largest:.2e}", golden.name);
+                    assert!(largest < BOUND_F32, "{}: {largest}", golden.name);
+                    let run: Option<fn(&Golden)> =
+                        engine_runtime::by_family!(name, $backend, Dense<F32>, LIMITS, follows);
+                    run.expect("a family of ours")(&golden);
+                }
+            }
+
+            #[test]
+            fn f16_and_bf16_are_within_their_stated_bounds() {
+                for golden in Golden::all() {
+                    let architecture = Config::read(&golden.dir).unwrap().architecture;
+                    let name = architecture.as_str();
+                    let runs: [(&str, Option<fn(&Golden) -> f32>); 2] = [
+                        ("f16", engine_runtime::by_family!(name, $backend, Dense<F16>, LIMITS, difference)),
+                        ("bf16", engine_runtime::by_family!(name, $backend, Dense<BF16>, LIMITS, difference)),
+                    ];
+                    for (dtype, run) in runs {
+                        let (largest, bound) = (run.expect("a family of ours")(&golden), golden.bound(dtype));
+                        println!("{:32} {dtype:4} {largest:.2e} of {bound:.2e}", golden.name);
+                        assert!(largest < bound, "{} in {dtype}: {largest}, bound {bound}", golden.name);
+                    }
+                }
+            }
+        }
+    )+};
+}
+
+golden_tests! {
+    reference: Reference;
+}

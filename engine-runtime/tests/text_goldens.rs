@@ -1,0 +1,206 @@
+//! Tokenizers and chat templates against what tokenizers and transformers make of the same texts and chats.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use engine_runtime::chat::{ChatTemplate, Message, Rendering};
+use engine_runtime::text::{Detokenize, SpecialTokens};
+use engine_runtime::tokenizer::{Around, Tokenizer};
+use proptest::prelude::*;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Golden {
+    texts: Vec<Text>,
+    chats: Vec<Chat>,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    text: String,
+    ids: Vec<u32>,
+    ids_with_special: Vec<u32>,
+    decoded: String,
+    decoded_without_special: String,
+    /// The text of the first n tokens, for every n.
+    prefixes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Chat {
+    messages: Vec<Message>,
+    add_generation_prompt: bool,
+    rendered: Option<String>,
+    ids: Option<Vec<u32>>,
+    error: Option<String>,
+}
+
+/// Folders with a tokenizer, a template and a golden.json.
+fn folders() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/tokenizers");
+    let mut folders: Vec<_> = std::fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    folders.sort();
+    assert!(folders.len() >= 3);
+    folders
+}
+
+fn golden(folder: &Path) -> Golden {
+    serde_json::from_slice(&std::fs::read(folder.join("golden.json")).unwrap()).unwrap()
+}
+
+/// The pieces that a stream gives for tokens, what it holds back last.
+fn pieces(tokenizer: &Tokenizer, ids: &[u32], special: SpecialTokens) -> Vec<String> {
+    let mut stream = tokenizer.stream(special);
+    let mut pieces: Vec<_> = ids
+        .iter()
+        .map(|&id| {
+            let mut piece = String::new();
+            stream.push(id, &mut piece);
+            piece
+        })
+        .collect();
+    let mut last = String::new();
+    stream.finish(&mut last);
+    pieces.push(last);
+    pieces
+}
+
+#[test]
+fn texts_become_the_golden_tokens_and_texts_again() {
+    for folder in folders() {
+        let tokenizer = Tokenizer::open(&folder).unwrap();
+        for Text {
+            text,
+            ids,
+            ids_with_special,
+            decoded,
+            decoded_without_special,
+            ..
+        } in golden(&folder).texts
+        {
+            assert_eq!(
+                tokenizer.encode(&text, Around::Leave).unwrap(),
+                ids,
+                "{text:?}"
+            );
+            assert_eq!(
+                tokenizer.encode(&text, Around::Add).unwrap(),
+                ids_with_special,
+                "{text:?}"
+            );
+            assert_eq!(
+                tokenizer.decode(&ids, SpecialTokens::Keep).unwrap(),
+                decoded
+            );
+            assert_eq!(
+                tokenizer.decode(&ids, SpecialTokens::Skip).unwrap(),
+                decoded_without_special
+            );
+        }
+    }
+}
+
+#[test]
+fn a_stream_passes_through_prefixes_of_the_golden_text() {
+    for folder in folders() {
+        let tokenizer = Tokenizer::open(&folder).unwrap();
+        for text in golden(&folder).texts {
+            let mut sum = String::new();
+            let pieces = pieces(&tokenizer, &text.ids, SpecialTokens::Keep);
+            for (piece, prefix) in pieces.iter().zip(&text.prefixes[1..]) {
+                sum.push_str(piece);
+                // What the stream holds back of a prefix is what may still change.
+                assert!(prefix.starts_with(&sum), "{sum:?} of {prefix:?}");
+            }
+            sum.push_str(pieces.last().unwrap());
+            assert_eq!(sum, text.decoded);
+            let skipping = text_of(&tokenizer, &text.ids, SpecialTokens::Skip);
+            assert_eq!(skipping, text.decoded_without_special);
+        }
+    }
+}
+
+fn text_of(tokenizer: &Tokenizer, ids: &[u32], special: SpecialTokens) -> String {
+    pieces(tokenizer, ids, special).concat()
+}
+
+#[test]
+fn letters_are_given_out_with_the_token_that_completes_them() {
+    for folder in folders() {
+        let tokenizer = Tokenizer::open(&folder).unwrap();
+        let ids = tokenizer
+            .encode("engine and checkpoint", Around::Leave)
+            .unwrap();
+        let pieces = pieces(&tokenizer, &ids, SpecialTokens::Keep);
+        assert!(
+            pieces[..ids.len()]
+                .iter()
+                .filter(|piece| piece.is_empty())
+                .count()
+                <= 1,
+            "{pieces:?}"
+        );
+        assert_eq!(pieces.last().unwrap(), "");
+    }
+}
+
+#[test]
+fn chats_become_the_golden_prompts() {
+    for folder in folders() {
+        let tokenizer = Tokenizer::open(&folder).unwrap();
+        let template = ChatTemplate::open(&folder).unwrap().unwrap();
+        for chat in golden(&folder).chats {
+            let rendering = Rendering {
+                add_generation_prompt: chat.add_generation_prompt,
+                variables: serde_json::Map::new(),
+                now: SystemTime::UNIX_EPOCH,
+            };
+            match (template.render(&chat.messages, &rendering), chat.rendered) {
+                (Ok(prompt), Some(expected)) => {
+                    assert_eq!(prompt, expected, "{}", folder.display());
+                    let ids = tokenizer.encode(&prompt, Around::Leave).unwrap();
+                    assert_eq!(Some(ids), chat.ids);
+                }
+                (Err(error), None) => {
+                    let message = chat.error.unwrap();
+                    assert!(
+                        error.to_string().ends_with(&message),
+                        "{error} for {message}"
+                    );
+                }
+                (ours, expected) => panic!("{}: {ours:?} for {expected:?}", folder.display()),
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
+
+    /// Any tokens, of which most are no text that anybody wrote: broken characters, special tokens anywhere.
+    #[test]
+    fn streams_give_exactly_the_whole_text(
+        shares in prop::collection::vec((0.0..1.0f64, any::<bool>()), 0..24),
+        skip in any::<bool>(),
+    ) {
+        let special = if skip { SpecialTokens::Skip } else { SpecialTokens::Keep };
+        thread_local! {
+            static TOKENIZERS: Vec<Tokenizer> =
+                folders().iter().map(|folder| Tokenizer::open(folder).unwrap()).collect();
+        }
+        TOKENIZERS.with(|tokenizers| {
+            for tokenizer in tokenizers {
+                // Half from the first 260 ids, where the bytes are.
+                let size = tokenizer.vocab_size();
+                let id = |&(share, low): &(f64, bool)| (share * if low { size.min(260) } else { size + 2 } as f64) as u32;
+                let ids: Vec<u32> = shares.iter().map(id).collect();
+                let pieces = pieces(tokenizer, &ids, special);
+                prop_assert_eq!(pieces.concat(), tokenizer.decode(&ids, special).unwrap(), "{:?}", ids);
+            }
+            Ok(())
+        })?;
+    }
+}
