@@ -3,10 +3,13 @@
 //! One file for each subcommand. What is known and decided comes from `engine-spec`; this crate asks and shows.
 #![forbid(unsafe_code)]
 
+mod build;
 mod check;
 mod diff;
 mod expand;
+mod explain;
 mod failure;
+mod init;
 mod inspect;
 mod matrix;
 mod output;
@@ -38,11 +41,14 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Check),
+    Explain(explain::Explain),
     Matrix(matrix::Matrix),
     Plan(plan::PlanCommand),
     Expand(expand::Expand),
     Diff(diff::Diff),
+    Build(build::Build),
     Inspect(inspect::Inspect),
+    Init(init::Init),
     Schema(schema::Schema),
 }
 
@@ -61,10 +67,13 @@ impl Command {
     fn run(&self, out: &mut Output) -> Result<(), Failure> {
         match self {
             Command::Check(check) => check.run(out),
+            Command::Explain(explain) => explain.run(out),
             Command::Matrix(matrix) => matrix.run(out),
             Command::Plan(plan) => plan.run(out),
             Command::Expand(expand) => expand.run(out),
             Command::Diff(diff) => diff.run(out),
+            Command::Build(build) => build.run(out),
+            Command::Init(init) => init.run(out),
             Command::Inspect(inspect) => inspect.run(out),
             Command::Schema(schema) => schema.run(out),
         }

@@ -11,6 +11,8 @@ use engine_spec::plan::Decision;
 use engine_spec::{Feature, FeatureSet, Plan};
 use serde_json::{Value, json};
 
+pub use memory::size;
+
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::paint::{DIM, GOOD, NAME, STRONG};

@@ -1,0 +1,84 @@
+//! `cargo lathe build`: one cargo call for each profile, and an engine with its manifest beside it.
+//!
+//! It only plans, passes flags, names the result and verifies it; plain cargo with `LATHE_PROFILE` builds the same
+//! engine. Features unify within a cargo call, so that two profiles are two calls.
+
+mod cargo;
+mod place;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use engine_spec::{Manifest, Plan};
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::inspect;
+use crate::output::Output;
+use crate::paint::{DIM, GOOD, STRONG};
+use crate::plan::size;
+use crate::profile;
+
+/// Build the engine of each profile: OUT/engine-<name>, with its manifest beside it.
+#[derive(Debug, Args)]
+pub struct Build {
+    #[arg(required = true, value_name = "PROFILE")]
+    profiles: Vec<PathBuf>,
+    /// Where the engines go.
+    #[arg(long, default_value = "dist", value_name = "DIR")]
+    out: PathBuf,
+    /// Without optimisation: quicker to build, for a look.
+    #[arg(long)]
+    debug: bool,
+}
+
+impl Build {
+    pub fn run(&self, out: &mut Output) -> Result<(), Failure> {
+        let plans: Vec<Result<Plan, Failure>> = self
+            .profiles
+            .iter()
+            .map(|path| profile::plan(path))
+            .collect();
+        let plans: Vec<Plan> = plans.into_iter().collect::<Result<_, _>>()?;
+        for (at, (path, plan)) in self.profiles.iter().zip(&plans).enumerate() {
+            let step = format!("[{}/{}]", at + 1, plans.len());
+            self.build(path, plan, &step, out)?;
+        }
+        Ok(())
+    }
+
+    fn build(&self, path: &Path, plan: &Plan, step: &str, out: &mut Output) -> Result<(), Failure> {
+        let start = Instant::now();
+        let name = format!("engine-{}", plan.name);
+        let built = cargo::build(path, plan, self.debug, &format!("{step} {name}"))?;
+        let manifest = verify(&built, plan)?;
+        let binary = place::copy(&built, &self.out.join(&name))?;
+        place::write(
+            &self.out.join(format!("{name}.json")),
+            format!("{manifest:#}\n").as_bytes(),
+        )?;
+        let seconds = start.elapsed().as_secs_f64();
+        let (path, bytes) = (binary.path.display(), size(binary.bytes));
+        writeln!(
+            out,
+            "{DIM}{step}{DIM:#} {GOOD}{STRONG}{path}{STRONG:#}{GOOD:#}  {bytes}  {DIM}in {seconds:.1} s{DIM:#}"
+        )?;
+        Ok(out.flush()?)
+    }
+}
+
+/// The built binary's manifest, if it is the plan's.
+fn verify(binary: &Path, plan: &Plan) -> Result<Value, Failure> {
+    let found = inspect::manifest(binary)?;
+    let expected: Value = serde_json::from_str(&Manifest::from(plan).json())?;
+    if found == expected {
+        return Ok(found);
+    }
+    Err(Failure::Mismatch {
+        binary: binary.to_owned(),
+        found: found["hash"].as_str().unwrap_or("none").to_owned(),
+        expected: plan.hash(),
+    })
+}

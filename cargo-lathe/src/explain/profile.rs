@@ -1,0 +1,109 @@
+//! A profile: the cells that it rests on, or what is wrong with it and the nearest profiles that work.
+
+use std::io::Write;
+use std::path::Path;
+
+use engine_spec::matrix::{EngineVerdict, MATRIX};
+use engine_spec::nearest::nearest;
+use engine_spec::{Color, Family, Feature, FeatureSet, Format, Machine, Mode, Plan, Profile};
+
+use super::verdict;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::paint::{BAD, DIM, GOOD, STRONG};
+use crate::profile;
+
+pub fn write(path: &Path, out: &mut Output) -> Result<(), Failure> {
+    match profile::judge(path) {
+        Ok(plan) => Ok(sound(&plan, out)?),
+        Err(diagnostics) => {
+            writeln!(out, "{}", diagnostics.render(Format::Human(Color::Always)))?;
+            let text = &diagnostics.source.text;
+            if let (Some(profile), _) = Profile::recover(&path.display().to_string(), text) {
+                ways_out(&profile, out)?;
+            }
+            Err(Failure::Refused)
+        }
+    }
+}
+
+/// Every cell that the profile touches.
+fn sound(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
+    let (set, family) = (plan.set(), plan.target.family());
+    writeln!(
+        out,
+        "{STRONG}{}{STRONG:#} works on {}. It rests on these cells:\n",
+        plan.name, plan.target.name
+    )?;
+    for cell in MATRIX.touched(set, family) {
+        let what = cell.id.to_string().replace('`', "");
+        let engine = match cell.engine {
+            EngineVerdict::Yes { test } => format!("{GOOD}yes{GOOD:#} {DIM}{test}{DIM:#}"),
+            EngineVerdict::No { why } => format!("{BAD}no{BAD:#} {DIM}{why}{DIM:#}"),
+        };
+        writeln!(
+            out,
+            "  {what:40} page {} engine {engine}",
+            verdict(cell.vllm)
+        )?;
+    }
+    for accepted in &plan.accepted {
+        let [a, b] = accepted.pair;
+        writeln!(
+            out,
+            "\n  {a} with {b} is unknown and accepted: {}",
+            accepted.reason
+        )?;
+    }
+    let held = match plan.mode {
+        Mode::Vllm => "yes from both, the page and this engine",
+        Mode::Engine => "yes from this engine",
+    };
+    writeln!(
+        out,
+        "\n{DIM}matrix = \"{}\" demands {held}{DIM:#}",
+        plan.mode.name()
+    )
+}
+
+/// The smallest changes to features or target after which no cell is in the way.
+fn ways_out(profile: &Profile, out: &mut impl Write) -> std::io::Result<()> {
+    let family = profile.target.value.arch(&Machine::detect()).family();
+    let mode = profile.mode.as_ref().map_or(Mode::Vllm, |mode| mode.value);
+    let accepted: Vec<_> = profile
+        .accept
+        .iter()
+        .filter_map(|accept| accept.cell())
+        .collect();
+    let nearest = nearest(&MATRIX, mode, profile.set(), family, &accepted);
+    if nearest.drop.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "{STRONG}the nearest profiles that the matrix allows{STRONG:#}"
+    )?;
+    for set in &nearest.drop {
+        writeln!(out, "  without {}", names(*set))?;
+    }
+    if !nearest.families.is_empty() {
+        let families: Vec<&str> = nearest.families.iter().copied().map(Family::name).collect();
+        writeln!(out, "  with all of them on {}", families.join(", "))?;
+    }
+    if !nearest.accept.is_empty() {
+        let pairs: Vec<String> = nearest
+            .accept
+            .iter()
+            .map(|id| id.to_string().replace('`', ""))
+            .collect();
+        writeln!(out, "  accepting {}", pairs.join(", "))?;
+    }
+    Ok(())
+}
+
+fn names(set: FeatureSet) -> String {
+    set.iter()
+        .map(Feature::name)
+        .collect::<Vec<_>>()
+        .join(" and ")
+}
