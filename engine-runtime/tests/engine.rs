@@ -347,7 +347,8 @@ fn limits_are_held_against_the_profile_and_each_other() {
             Err(error) => error.to_string(),
         }
     };
-    let cases: [(fn(&mut Limits), &str); 5] = [
+    type Change = fn(&mut Limits);
+    let cases: [(Change, &str); 5] = [
         (
             |limits| limits.max_seqs = 5,
             "max_seqs is 5; the profile `Plain` was built for 4 at most",
