@@ -71,9 +71,15 @@ fn choose(backend: &str, dtype: &str, architecture: &str) -> Option<Run> {
 
 fn answers<R: Recipe>(arguments: &Arguments, lists: &[Vec<u32>]) -> Result<Vec<Answer>, Failure> {
     let options = DeviceOptions::default();
-    let mut solo = Solo::<R>::load(&arguments.model, &options, &mut |_, _| {})?;
+    let limits = Limits {
+        max_model_len: LIMITS
+            .max_model_len
+            .min(Config::read(&arguments.model)?.max_positions),
+        ..LIMITS
+    };
+    let mut solo = Solo::<R>::load_within(&arguments.model, &options, limits, &mut |_, _| {})?;
     let mut answer = |tokens: &Vec<u32>| {
-        let longest = LIMITS.max_model_len - arguments.greedy;
+        let longest = limits.max_model_len.saturating_sub(arguments.greedy);
         if tokens.is_empty() || tokens.len() > longest {
             return Err(format!("a list must have 1 to {longest} tokens").into());
         }

@@ -3,7 +3,7 @@
 use crate::backend::DeviceError;
 use crate::batch::{Capacity, DeviceBatch};
 use crate::checkpoint::{Checkpoint, CheckpointError, Fit, LoadError};
-use crate::recipe::{Array, Cache, Recipe};
+use crate::recipe::{Array, Cache, Limits, Recipe};
 
 /// What the engine must know of a model to size the cache and the sampler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,14 +19,16 @@ pub struct ModelShape {
 
 /// A model with its weights on the device of the recipe `R`.
 pub trait Model<R: Recipe>: Sized + Send {
-    /// Whether this engine can load a checkpoint, and in how much memory. Reads no weights.
-    fn check(checkpoint: &Checkpoint) -> Result<Fit, CheckpointError>;
+    /// Whether this engine can load a checkpoint, and in how much memory, when it runs within `limits`: the recipe's
+    /// or lower ones. Reads no weights.
+    fn check(checkpoint: &Checkpoint, limits: &Limits) -> Result<Fit, CheckpointError>;
 
     /// Checks a checkpoint, then brings its weights onto the device in the recipe's format. `progress` hears the
     /// bytes of the checkpoint that are done and their total, after each part.
     fn load(
         device: &mut R::Backend,
         checkpoint: &Checkpoint,
+        limits: &Limits,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, LoadError>;
 

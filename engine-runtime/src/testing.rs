@@ -122,33 +122,44 @@ pub struct Solo<R: Recipe> {
     cache: Cache<R>,
     batch: DeviceBatch<R::Backend>,
     logits: Array<R, f32>,
+    block_size: usize,
     blocks: u32,
     vocab: usize,
 }
 
 impl<R: Recipe> Solo<R> {
-    /// Loads a folder; `progress` as in [`Model::load`].
+    /// Loads a folder within the recipe's limits; `progress` is as in [`Model::load`].
     pub fn load(
         dir: &Path,
         options: &DeviceOptions,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, LoadError> {
+        Self::load_within(dir, options, R::LIMITS, progress)
+    }
+
+    /// As [`Solo::load`], within lower limits.
+    pub fn load_within(
+        dir: &Path,
+        options: &DeviceOptions,
+        limits: Limits,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, LoadError> {
         let checkpoint = Checkpoint::open(dir)?;
         let mut device = R::Backend::open(options)?;
-        let mut model = R::Model::load(&mut device, &checkpoint, progress)?;
+        let mut model = R::Model::load(&mut device, &checkpoint, &limits, progress)?;
         let shape = model.shape();
-        let blocks = R::LIMITS.max_model_len.div_ceil(R::LIMITS.block_size);
+        let blocks = limits.max_model_len.div_ceil(limits.block_size);
         let cache = device.cache(CacheShape {
             layers: shape.layers,
             blocks,
-            block_size: R::LIMITS.block_size,
+            block_size: limits.block_size,
             kv_heads: shape.kv_heads,
             head_dim: shape.head_dim,
         })?;
         let capacity = Capacity {
-            rows: R::LIMITS.max_batched_tokens,
+            rows: limits.max_batched_tokens,
             seqs: 1,
-            logits_rows: R::LIMITS.max_batched_tokens,
+            logits_rows: limits.max_batched_tokens,
             blocks_per_seq: blocks,
         };
         model.prepare(&mut device, capacity)?;
@@ -160,6 +171,7 @@ impl<R: Recipe> Solo<R> {
             cache,
             batch,
             logits,
+            block_size: limits.block_size,
             blocks: u32::try_from(blocks).expect("a test's context has fewer than 2^32 blocks"),
             vocab: shape.vocab,
         })
@@ -202,7 +214,7 @@ impl<R: Recipe> Solo<R> {
         position: usize,
         logits_rows: Vec<u32>,
     ) -> Result<Vec<f32>, DeviceError> {
-        let block_size = R::LIMITS.block_size;
+        let block_size = self.block_size;
         // Blocks are handed out from the last to the first, so that a table that is not read shows.
         let block = |position: usize| self.blocks - 1 - count(position / block_size);
         let positions = position..position + tokens.len();

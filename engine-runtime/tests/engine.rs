@@ -335,6 +335,7 @@ fn limits_are_held_against_the_profile_and_each_other() {
         let model = <Model as engine_runtime::model::Model<Plain>>::load(
             &mut device,
             &checkpoint,
+            &<Plain as engine_runtime::Recipe>::LIMITS,
             &mut |_, _| (),
         );
         let options = engine_runtime::engine::EngineOptions {

@@ -139,7 +139,7 @@ impl Folder {
     }
 
     fn check<R: Recipe>(&self) -> Result<Fit, CheckpointError> {
-        R::Model::check(&Checkpoint::open(self.dir.path())?)
+        R::Model::check(&Checkpoint::open(self.dir.path())?, &R::LIMITS)
     }
 
     /// The error of a folder that must be refused, less the path of the folder.
@@ -288,7 +288,7 @@ fn configs_are_refused_by_field() {
         (
             "max_position_embeddings",
             json!(31),
-            "max_position_embeddings allows sequences of 31 tokens, this engine was built for 32; build it with max-model-len = 31 or less",
+            "max_position_embeddings allows sequences of 31 tokens, this engine is to take 32; set max-model-len to 31 or less",
         ),
         (
             "hidden_act",
@@ -474,8 +474,7 @@ fn sliding_windows_bound_the_context_where_the_family_has_them() {
     folder.config["architectures"] = json!(["MistralForCausalLM"]);
     let message = folder.write().refusal::<TinyLlama>();
     assert!(
-        message
-            .contains("sliding_window allows sequences of 16 tokens, this engine was built for 32"),
+        message.contains("sliding_window allows sequences of 16 tokens, this engine is to take 32"),
         "{message}"
     );
     folder.config["sliding_window"] = json!(32);

@@ -51,16 +51,17 @@ engine_runtime::recipe! {
 struct Poisonable<M>(M);
 
 impl<R: Recipe, M: Model<R>> Model<R> for Poisonable<M> {
-    fn check(checkpoint: &Checkpoint) -> Result<Fit, CheckpointError> {
-        M::check(checkpoint)
+    fn check(checkpoint: &Checkpoint, limits: &Limits) -> Result<Fit, CheckpointError> {
+        M::check(checkpoint, limits)
     }
 
     fn load(
         device: &mut R::Backend,
         checkpoint: &Checkpoint,
+        limits: &Limits,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, LoadError> {
-        M::load(device, checkpoint, progress).map(Self)
+        M::load(device, checkpoint, limits, progress).map(Self)
     }
 
     fn shape(&self) -> ModelShape {
@@ -120,7 +121,8 @@ fn engine() -> Engine<Fragile> {
     let model = TinyLlama::write(7).unwrap();
     let checkpoint = Checkpoint::open(model.dir()).unwrap();
     let mut device = Reference::default();
-    let model = <Fragile as Recipe>::Model::load(&mut device, &checkpoint, &mut |_, _| ()).unwrap();
+    let model = <Fragile as Recipe>::Model::load(&mut device, &checkpoint, &LIMITS, &mut |_, _| ())
+        .unwrap();
     let options = EngineOptions {
         limits: LIMITS,
         eos: Vec::new(),

@@ -58,8 +58,8 @@ pub enum CheckpointError {
         found: usize,
     },
     #[error(
-        "{}: {field} allows sequences of {limit} tokens, this engine was built for {max_model_len}; build it with \
-         max-model-len = {limit} or less",
+        "{}: {field} allows sequences of {limit} tokens, this engine is to take {max_model_len}; set max-model-len to \
+         {limit} or less",
         file.display()
     )]
     TooLong {

@@ -21,7 +21,7 @@ use crate::backend::{Backend, DeviceError, HeadLayout, Ops, RopeTable};
 use crate::batch::{Capacity, DeviceBatch};
 use crate::checkpoint::{Checkpoint, CheckpointError, Config, Fit, LoadError};
 use crate::model::{Model, ModelShape};
-use crate::recipe::{Array, Cache, Matrix, Recipe};
+use crate::recipe::{Array, Cache, Limits, Matrix, Recipe};
 
 /// What a family adds to the decoder.
 pub trait Family: Send + 'static {
@@ -63,16 +63,17 @@ pub struct Decoder<R: Recipe, F, S> {
 }
 
 impl<R: Recipe, F: Family, S: Shape> Model<R> for Decoder<R, F, S> {
-    fn check(checkpoint: &Checkpoint) -> Result<Fit, CheckpointError> {
-        Ok(Self::find(checkpoint)?.fit::<R>(checkpoint, F::NAME))
+    fn check(checkpoint: &Checkpoint, limits: &Limits) -> Result<Fit, CheckpointError> {
+        Ok(Self::find(checkpoint, limits)?.fit::<R>(checkpoint, limits, F::NAME))
     }
 
     fn load(
         device: &mut R::Backend,
         checkpoint: &Checkpoint,
+        limits: &Limits,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self, LoadError> {
-        let source = Self::find(checkpoint)?;
+        let source = Self::find(checkpoint, limits)?;
         let mut progress = Progress::new(source.bytes(), progress);
         let config = &checkpoint.config;
         let embedding = device.pack("embedding", &[source.embedding])?;
@@ -89,7 +90,7 @@ impl<R: Recipe, F: Family, S: Shape> Model<R> for Decoder<R, F, S> {
             None => None,
         };
         progress.finish();
-        let table = angles(&config.rope, config.dims.head_dim, R::LIMITS.max_model_len);
+        let table = angles(&config.rope, config.dims.head_dim, limits.max_model_len);
         let mut cos = device.alloc("rotary cosines", table.cos.len())?;
         let mut sin = device.alloc("rotary sines", table.sin.len())?;
         device.upload(&mut cos, &table.cos)?;
@@ -172,7 +173,10 @@ impl<R: Recipe, F: Family, S: Shape> Decoder<R, F, S> {
     }
 
     /// All weights of a checkpoint that fits, still in their files.
-    fn find(checkpoint: &Checkpoint) -> Result<Source<'_>, CheckpointError> {
+    fn find<'a>(
+        checkpoint: &'a Checkpoint,
+        limits: &Limits,
+    ) -> Result<Source<'a>, CheckpointError> {
         let config = &checkpoint.config;
         if !F::ARCHITECTURES.contains(&config.architecture.as_str()) {
             return Err(CheckpointError::Architecture {
@@ -183,7 +187,7 @@ impl<R: Recipe, F: Family, S: Shape> Decoder<R, F, S> {
             });
         }
         shape::check::<S>(config)?;
-        let max_model_len = R::LIMITS.max_model_len;
+        let Limits { max_model_len, .. } = *limits;
         let bounds = [
             ("max_position_embeddings", Some(config.max_positions)),
             ("sliding_window", F::window(config)),

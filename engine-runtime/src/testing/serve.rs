@@ -39,7 +39,8 @@ pub fn open<R: Recipe>(dir: &Path, setup: &Setup) -> Engine<R> {
         threads: Some(setup.threads),
     };
     let mut device = R::Backend::open(&options).expect("the device opens");
-    let model = R::Model::load(&mut device, &checkpoint, &mut |_, _| ()).expect("it fits");
+    let model =
+        R::Model::load(&mut device, &checkpoint, &setup.limits, &mut |_, _| ()).expect("it fits");
     let options = EngineOptions {
         limits: setup.limits,
         eos: setup.eos.clone(),

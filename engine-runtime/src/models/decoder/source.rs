@@ -10,7 +10,7 @@ use crate::backend::{HostMatrix, HostValues};
 use crate::checkpoint::{Checkpoint, CheckpointError, Fit, HostVector, Memory, StoredAs, Tensors};
 use crate::dtype::{Float, WeightFormat};
 use crate::models::shape::Dims;
-use crate::recipe::{Act, Recipe};
+use crate::recipe::{Act, Limits, Recipe};
 
 pub(super) struct Source<'a> {
     pub(super) embedding: HostMatrix<'a>,
@@ -71,7 +71,12 @@ impl<'a> Source<'a> {
         self.values().map(HostValues::bytes).sum()
     }
 
-    pub(super) fn fit<R: Recipe>(&self, checkpoint: &Checkpoint, family: &'static str) -> Fit {
+    pub(super) fn fit<R: Recipe>(
+        &self,
+        checkpoint: &Checkpoint,
+        limits: &Limits,
+        family: &'static str,
+    ) -> Fit {
         let config = &checkpoint.config;
         let mut stored = StoredAs::new();
         for values in self.values() {
@@ -86,22 +91,22 @@ impl<'a> Source<'a> {
             parameters: self.values().map(HostValues::elements).sum(),
             stored,
             weights_format: <R::Weights as WeightFormat>::Stored::NAME,
-            memory: self.memory::<R>(&config.dims),
+            memory: self.memory::<R>(&config.dims, limits),
         }
     }
 
-    fn memory<R: Recipe>(&self, dims: &Dims) -> Memory {
+    fn memory<R: Recipe>(&self, dims: &Dims, limits: &Limits) -> Memory {
         type Stored<R> = <<R as Recipe>::Weights as WeightFormat>::Stored;
         let bytes = |elements: usize, size: usize| (elements as u64).saturating_mul(size as u64);
         let matrices: u64 = self.matrices().map(|m| m.values.elements()).sum();
         let vectors: u64 = self.vectors().map(|v| v.values.elements()).sum();
-        let rotary = R::LIMITS.max_model_len.saturating_mul(dims.head_dim);
+        let rotary = limits.max_model_len.saturating_mul(dims.head_dim);
         let kv = 2 * dims.layers * dims.kv_heads * dims.head_dim;
         Memory {
             weights: matrices * size_of::<Stored<R>>() as u64 + vectors * 4 + bytes(rotary, 4),
             kv_per_token: bytes(kv, size_of::<Stored<R>>()),
             activations: bytes(
-                Activations::<R>::elements(dims, R::LIMITS.max_batched_tokens, R::LIMITS.max_seqs),
+                Activations::<R>::elements(dims, limits.max_batched_tokens, limits.max_seqs),
                 size_of::<Act<R>>(),
             ),
         }
