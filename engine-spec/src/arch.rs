@@ -53,8 +53,9 @@ struct Facts {
 }
 
 /// One row an architecture. Sources: CUDA C++ Programming Guide, "Compute Capabilities" and "Warp matrix functions"
-/// (bf16 from 8.0; fp8 `mma` in the PTX ISA from 8.9; integer `mma` from 7.2), AMD CDNA 1 to 3 and RDNA 2 and 3 instruction set
-/// guides (bf16 MFMA from gfx908, fp8 MFMA in gfx942, bf16 dot product in gfx1100), x86-64 psABI micro-architecture levels.
+/// (bf16 from 8.0; fp8 `mma` in the PTX ISA from 8.9; integer `mma` from 7.2), AMD CDNA 1 to 3 and RDNA 2 and 3
+/// instruction set guides (bf16 MFMA from gfx908, fp8 MFMA in gfx942, bf16 dot product in gfx1100), x86-64 psABI
+/// micro-architecture levels.
 #[rustfmt::skip]
 const ARCHS: [Facts; Arch::COUNT] = [
     Facts { arch: Sm70,      name: "sm_70",          family: Family::Volta,  bf16: false, fp8: false, int8: false, what: "V100" },

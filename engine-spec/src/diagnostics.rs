@@ -1,7 +1,7 @@
 //! Diagnostics: the interface of this product.
 //!
-//! All findings on one profile are collected and shown together, each with the places in the TOML that it is about. How they look is in
-//! [`render`]; what they say is written where the rule is, in [`crate::rules`].
+//! All findings on one profile are collected and shown together, each with the places in the TOML that it is about.
+//! How they look is in [`render`]; what they say is written where the rule is, in [`crate::rules`].
 
 mod render;
 
@@ -182,7 +182,8 @@ impl Diagnostics {
         self.sort();
     }
 
-    /// What is wrong before what is not built; each in the order of the text, and by code where two are about one place.
+    /// What is wrong before what is not built; each in the order of the text, and by code where two are about one
+    /// place.
     pub(crate) fn sort(&mut self) {
         self.list
             .sort_by_key(|one| (one.kind, one.start(), one.code));

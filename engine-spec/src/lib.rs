@@ -1,7 +1,8 @@
 //! What Lathe knows and decides: profile, compatibility matrix, rules, plan, diagnostics.
 //!
-//! The door is [`plan`]: a [`Profile`] and the [`Machine`] that builds become a [`Plan`], or [`Diagnostics`] that say all that is wrong. Macro, build
-//! script and command line go through it, so they cannot disagree. Everything after a plan is infallible.
+//! The door is [`plan`]: a [`Profile`] and the [`Machine`] that builds become a [`Plan`], or [`Diagnostics`] that
+//! say all that is wrong. Macro, build script and command line go through it, so they cannot disagree. Everything
+//! after a plan is infallible.
 //!
 //! Not here: input and output beyond reading a profile and the shape it names, and anything that runs a model.
 #![forbid(unsafe_code)]
@@ -19,7 +20,9 @@ pub mod model;
 pub mod nearest;
 pub mod plan;
 pub mod profile;
+pub mod reference;
 pub mod rules;
+pub mod schema;
 pub mod selection;
 pub mod shape;
 pub mod sku;
@@ -52,8 +55,8 @@ pub fn preview(profile: &Profile, machine: &Machine) -> (Option<Plan>, Diagnosti
     (found.only_not_built().then_some(plan), found)
 }
 
-/// Everything that can be said of a profile's text: what cannot be read and, about what can, what cannot work. `path` is what diagnostics
-/// call it. The plan is there on the terms of [`preview`].
+/// Everything that can be said of a profile's text: what cannot be read and, about what can, what cannot work.
+/// `path` is what diagnostics call it. The plan is there on the terms of [`preview`].
 pub fn check(path: &str, text: &str, machine: &Machine) -> (Option<Plan>, Diagnostics) {
     check_against(path, text, machine, &MATRIX)
 }

@@ -1,8 +1,8 @@
 //! The compatibility matrix: what is known of each pair of features and of each feature on each family.
 //!
 //! Two verdicts stand in every cell. `vllm` is what the page says, copied from `matrix/cells.tsv` (a test holds both
-//! together, cell by cell); `engine` is what *this* engine proves by a named test, and `no` until there is one. The table is a value,
-//! [`Matrix`], so that a test can flip a cell and see the checks fail.
+//! together, cell by cell); `engine` is what *this* engine proves by a named test, and `no` until there is one. The
+//! table is a value, [`Matrix`], so that a test can flip a cell and see the checks fail.
 //!
 //! Not here: rules of any other shape ([`crate::rules`]) and the search for a way out ([`crate::nearest`]).
 
@@ -158,8 +158,8 @@ pub struct Matrix {
 pub static MATRIX: Matrix = Matrix::assemble();
 
 impl Matrix {
-    /// Puts grid, notes and proofs together. That every note is of a cell that is not `yes`, and of one that has no other note, is
-    /// checked while this crate compiles.
+    /// Puts grid, notes and proofs together. That every note is of a cell that is not `yes`, and of one that has no
+    /// other note, is checked while this crate compiles.
     const fn assemble() -> Matrix {
         let unproven = EngineVerdict::No {
             why: proven::NOT_BUILT,

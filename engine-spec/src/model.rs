@@ -148,8 +148,9 @@ named! {
 }
 
 impl WeightFormat {
-    /// Whether there are kernels for it on the architecture; the error says why not. What needs an instruction is read from the architecture's
-    /// facts; for the 4-bit formats, which need none, it is vLLM 0.6's table "Supported Hardware for Quantization Kernels".
+    /// Whether there are kernels for it on the architecture; the error says why not. What needs an instruction is
+    /// read from the architecture's facts; for the 4-bit formats, which need none, it is vLLM 0.6's table "Supported
+    /// Hardware for Quantization Kernels".
     pub fn runs_on(self, arch: Arch) -> Result<(), &'static str> {
         match (self, arch.family()) {
             (WeightFormat::Fp8, _) if !arch.has_fp8() => Err(
@@ -196,8 +197,8 @@ named! {
 }
 
 impl Toolkit {
-    /// Why it makes no code for the architecture, if it does not. From the release notes of each: CUDA 11.8 ends with sm_90, CUDA 13.0 drops
-    /// everything before sm_75; ROCm 6.0 brings gfx942; clang 19 has them all.
+    /// Why it makes no code for the architecture, if it does not. From the release notes of each: CUDA 11.8 ends
+    /// with sm_90, CUDA 13.0 drops everything before sm_75; ROCm 6.0 brings gfx942; clang 19 has them all.
     pub fn builds(self, arch: Arch) -> Result<(), &'static str> {
         let backend = arch.family().backend();
         match self {

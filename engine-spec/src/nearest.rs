@@ -20,7 +20,8 @@ pub struct Nearest {
     pub accept: Vec<CellId>,
 }
 
-/// The ways out of what a profile in this mode is held to. For a family whose backend is not built, what the page says is all there is to go by.
+/// The ways out of what a profile in this mode is held to. For a family whose backend is not built, what the page
+/// says is all there is to go by.
 pub fn nearest(
     matrix: &Matrix,
     mode: Mode,
@@ -61,19 +62,20 @@ fn by(matrix: &Matrix, legality: &Legality, set: FeatureSet, family: Family) -> 
     }
 }
 
-/// All the smallest sets whose removal leaves a legal one.
+/// All the smallest sets whose removal leaves a legal one. The empty set is legal everywhere, so there is always one.
 fn smallest_drops(legality: &Legality, set: FeatureSet, family: Family) -> Vec<FeatureSet> {
-    let mut best: Vec<FeatureSet> = Vec::new();
-    for kept in set.subsets().filter(|kept| legality.allows(*kept, family)) {
-        let dropped = set.minus(kept);
-        match best.first().map(|first| first.len().cmp(&dropped.len())) {
-            Some(std::cmp::Ordering::Less) => {}
-            Some(std::cmp::Ordering::Equal) => best.push(dropped),
-            Some(std::cmp::Ordering::Greater) | None => best = vec![dropped],
-        }
-    }
-    best.sort();
-    best
+    let works = |drop: &FeatureSet| legality.allows(set.minus(*drop), family);
+    let of_size = |size| {
+        set.subsets()
+            .filter(move |drop: &FeatureSet| drop.len() == size)
+    };
+    let smallest = (1..=set.len()).map(|size| of_size(size).filter(works).collect::<Vec<_>>());
+    let mut drops = smallest
+        .into_iter()
+        .find(|drops| !drops.is_empty())
+        .unwrap_or_default();
+    drops.sort();
+    drops
 }
 
 /// The unknown pairs of a set, if accepting them makes the page agree; none if it does not.

@@ -1,7 +1,8 @@
 //! Profile: what the user asks for, as written, every value with its span.
 //!
-//! Raw and resolved are two types. A `Profile` says only what stands in the file (a value that is not there is absent); defaults and
-//! consequences belong to [`crate::Plan`]. That names, types and spellings are right is settled here; whether the whole can work is not.
+//! Raw and resolved are two types. A `Profile` says only what stands in the file (a value that is not there is
+//! absent); defaults and consequences belong to [`crate::Plan`]. That names, types and spellings are right is
+//! settled here; whether the whole can work is not.
 
 pub mod fields;
 mod read;
@@ -96,7 +97,8 @@ impl Profile {
         }
     }
 
-    /// What can be understood of a text, with all that cannot: nothing if it is not TOML or lacks `name`, `target` or `model.family`.
+    /// What can be understood of a text, with all that cannot: nothing if it is not TOML or lacks `name`, `target`
+    /// or `model.family`.
     pub fn recover(path: &str, text: &str) -> (Option<Profile>, Diagnostics) {
         let folder = Path::new(path).parent().unwrap_or(Path::new(""));
         read::text(

@@ -1,7 +1,8 @@
 //! The rules, one list: what `plan` checks, what `explain` explains, and what the tests demand a bad profile for.
 //!
-//! A rule is a code, a doc, a predicate and a bad profile of its name in `tests/profiles/bad`. There is one file for each family of rules. Every rule
-//! looks at the profile as written, for its spans, and at the plan that it would become, for its answers. Rules are monotone in features: what a set breaks, its supersets break.
+//! A rule is a code, a doc, a predicate and a bad profile of its name in `tests/profiles/bad`. There is one file for
+//! each family of rules. Every rule looks at the profile as written, for its spans, and at the plan that it would
+//! become, for its answers. Rules are monotone in features: what a set breaks, its supersets break.
 
 pub mod accept;
 pub mod cells;

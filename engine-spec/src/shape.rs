@@ -1,6 +1,7 @@
 //! A model's dimensions, from the config.json that Hugging Face folders have.
 //!
-//! Only what the plan counts with; the runtime reads the same file of the checkpoint in full, and refuses one that differs.
+//! Only what the plan counts with; the runtime reads the same file of the checkpoint in full, and refuses one that
+//! differs.
 
 use std::fmt;
 use std::path::Path;
@@ -122,14 +123,14 @@ impl Shape {
                 });
             }
         }
-        if heads % kv_heads != 0 {
+        if !heads.is_multiple_of(kv_heads) {
             let why = format!("is {kv_heads}, which does not divide num_attention_heads, {heads}");
             return Err(ShapeError::Impossible {
                 key: "num_key_value_heads",
                 why,
             });
         }
-        if config.head_dim.is_none() && config.hidden_size % heads != 0 {
+        if config.head_dim.is_none() && !config.hidden_size.is_multiple_of(heads) {
             let why = format!(
                 "is {}, which num_attention_heads, {heads}, does not divide",
                 config.hidden_size
@@ -169,8 +170,8 @@ impl Shape {
         self.vocab * self.hidden * if self.tied { 1 } else { 2 }
     }
 
-    /// Weights of the norms: two of each layer and the last one. Biases and per-head norms, which some families have, are left out: less than a
-    /// ten-thousandth of the whole.
+    /// Weights of the norms: two of each layer and the last one. Biases and per-head norms, which some families
+    /// have, are left out: less than a ten-thousandth of the whole.
     pub fn norm_weights(&self) -> u64 {
         (2 * self.layers + 1) * self.hidden
     }

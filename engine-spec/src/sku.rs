@@ -1,8 +1,8 @@
 //! Devices that people rent and buy, with the figures that a plan needs.
 //!
-//! Only makers' figures, each with the paper it comes from; what follows from them (how many sequences fit, how fast a token can be) is
-//! worked out in [`crate::plan`]. A CPU's memory belongs to the machine and not to the part, so a profile for one says how much is for keys and
-//! values (`kv-memory`).
+//! Only makers' figures, each with the paper it comes from; what follows from them (how many sequences fit, how fast
+//! a token can be) is worked out in [`crate::plan`]. A CPU's memory belongs to the machine and not to the part, so a
+//! profile for one says how much is for keys and values (`kv-memory`).
 
 use serde::Serialize;
 
@@ -20,7 +20,8 @@ pub struct Sku {
     pub bandwidth: f32,
     /// Streaming multiprocessors, compute units or cores.
     pub units: u32,
-    /// KiB that one unit has to itself: shared memory of one block at most (opt-in), LDS of a workgroup, or L2 of a core.
+    /// KiB that one unit has to itself: shared memory of one block at most (opt-in), LDS of a workgroup, or L2 of a
+    /// core.
     pub scratch: u32,
     /// Where the figures come from.
     pub source: &'static str,
@@ -72,8 +73,9 @@ const fn sku(
     }
 }
 
-/// The catalogue, family by family. Shared memory a block is from the CUDA C++ Programming Guide, "Technical specifications per compute
-/// capability" (96, 64, 163, 99, 99, 227 KiB), and the LDS size from the AMD instruction set guides (64 KiB); 0 GiB stands for the machine's own.
+/// The catalogue, family by family. Shared memory a block is from the CUDA C++ Programming Guide, "Technical
+/// specifications per compute capability" (96, 64, 163, 99, 99, 227 KiB), and the LDS size from the AMD instruction
+/// set guides (64 KiB); 0 GiB stands for the machine's own.
 #[rustfmt::skip]
 pub const SKUS: &[Sku] = &[
     //   name                    arch       GiB   GB/s     units scratch  source

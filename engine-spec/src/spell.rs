@@ -10,7 +10,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("bfloat16", "bf16"),
 ];
 
-/// The name that was probably meant, if one is near enough: at most a third of its letters wrong, or one of them the start of the other.
+/// The name that was probably meant, if one is near enough: at most a third of its letters wrong, or one of them the
+/// start of the other.
 pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_ascii_lowercase().replace(['_', ' '], "-");
     let word = ELSEWHERE

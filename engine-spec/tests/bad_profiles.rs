@@ -1,4 +1,5 @@
-//! Every rule has a profile that breaks it, and the answer is a snapshot beside it: `tests/profiles/bad/<rule>.toml` and `<rule>.snap`.
+//! Every rule has a profile that breaks it, and the answer is a snapshot beside it: `tests/profiles/bad/<rule>.toml`
+//! and `<rule>.snap`.
 //!
 //! The table is pinned to a few proofs, so that the snapshots do not move when a proof is added.
 

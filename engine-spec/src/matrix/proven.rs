@@ -1,7 +1,7 @@
 //! What this engine proves: one line for each cell that a named test runs.
 //!
-//! A line here is all that turns an engine verdict to yes. A test of this crate looks for each named function in the repository's
-//! test sources, so that a proof cannot be claimed and not be there.
+//! A line here is all that turns an engine verdict to yes. A test of this crate looks for each named function in the
+//! repository's test sources, so that a proof cannot be claimed and not be there.
 
 use super::CellId;
 

@@ -3,8 +3,9 @@
 use super::Plan;
 
 impl Plan {
-    /// 16 hexadecimal digits over every answer: the same for the same engine, whatever the profile's file is called, how it is commented and on
-    /// which lines it says things. FNV-1a with 64 bits, which is enough to tell builds apart and nothing to trust a stranger with.
+    /// 16 hexadecimal digits over every answer: the same for the same engine, whatever the profile's file is called,
+    /// how it is commented and on which lines it says things. FNV-1a with 64 bits, which is enough to tell builds
+    /// apart and nothing to trust a stranger with.
     pub fn hash(&self) -> String {
         let Plan {
             name,

@@ -44,7 +44,8 @@ pub enum MemoryReport {
 }
 
 impl Plan {
-    /// Counts weights and KV blocks, as far as shape and device are known. Keys and values are kept in the model's dtype.
+    /// Counts weights and KV blocks, as far as shape and device are known. Keys and values are kept in the model's
+    /// dtype.
     pub fn memory(&self) -> MemoryReport {
         let Dims::Baked(shape) = &self.model.dims else {
             return MemoryReport::AtStart;
@@ -95,8 +96,8 @@ impl Plan {
     }
 }
 
-/// Linear layers in the weight format, everything else in the model's dtype. A 4-bit format has an f16 scale and a 4-bit zero for each
-/// 128 weights, as AWQ and GPTQ checkpoints do: 20 bits more.
+/// Linear layers in the weight format, everything else in the model's dtype. A 4-bit format has an f16 scale and a
+/// 4-bit zero for each 128 weights, as AWQ and GPTQ checkpoints do: 20 bits more.
 fn weight_bytes(shape: &Shape, plan: &Plan) -> u64 {
     let bits = plan.model.weights.bits(plan.model.dtype);
     let linear = shape.linear_weights();

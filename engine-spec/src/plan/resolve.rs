@@ -227,11 +227,21 @@ fn limits(ask: &mut Ask<'_>, model: &Model, backend: BackendKind) -> Limits {
     }
 }
 
+/// Tokens of a chunk where the profile does not say: the whole step, in whole blocks if those are to be cached.
+fn chunk(profile: &Profile, limits: &Limits) -> u64 {
+    let step = limits.max_batched_tokens;
+    match profile.chosen(Feature::PrefixCaching) {
+        Some(_) if step > limits.block_size => step - step % limits.block_size,
+        _ => step,
+    }
+}
+
 fn features(ask: &mut Ask<'_>, limits: &Limits) -> Features {
+    let chunk = chunk(ask.profile, limits);
     Features {
         prefill: ask.part(Feature::ChunkedPrefill, Prefill::Whole, |on| {
             Prefill::Chunked {
-                tokens: on.or("tokens", limits.max_batched_tokens),
+                tokens: on.or("tokens", chunk),
             }
         }),
         prefix: ask.part(Feature::PrefixCaching, Prefix::Off, |_| Prefix::Hashed {

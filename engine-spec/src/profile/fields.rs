@@ -111,7 +111,7 @@ pub fn settings(feature: Feature) -> &'static [Field] {
 #[rustfmt::skip]
 const SETTINGS: &[(Feature, &[Field])] = &[
     (Feature::ChunkedPrefill, &[
-        field("tokens", Kind::Integer(1, MOST), From("max-batched-tokens"), "tokens of one prompt in one step at most"),
+        field("tokens", Kind::Integer(1, MOST), From("max-batched-tokens, in whole blocks with prefix-caching"), "tokens of one prompt in one step at most"),
     ]),
     (Feature::Lora, &[
         field("max-loras",     Kind::Integer(1, 4096), Is("1"),           "adapters in one step at most"),

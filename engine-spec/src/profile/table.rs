@@ -1,4 +1,5 @@
-//! One TOML table against its list of fields: unknown keys, wrong types and missing keys, all of them, with their spans.
+//! One TOML table against its list of fields: unknown keys, wrong types and missing keys, all of them, with their
+//! spans.
 
 use std::collections::BTreeMap;
 
@@ -66,8 +67,8 @@ impl Values {
     }
 }
 
-/// Reads a table whose keys are `fields`, and `others` that the caller reads itself. `place` is how a message calls it; `whole` is what a
-/// message on a missing key points at.
+/// Reads a table whose keys are `fields`, and `others` that the caller reads itself. `place` is how a message calls
+/// it; `whole` is what a message on a missing key points at.
 pub(super) fn read(
     table: &DeTable<'_>,
     fields: &'static [Field],

@@ -1,7 +1,7 @@
 //! The matrix: pairs of features, and features on hardware.
 //!
-//! One finding a cell, the page's before the engine's: where the page says no, that this engine has not built it either is no news. A pair
-//! of which one half is not built on the target is not reported for the pair as well.
+//! One finding a cell, the page's before the engine's: where the page says no, that this engine has not built it
+//! either is no news. A pair of which one half is not built on the target is not reported for the pair as well.
 
 use super::{Case, Check, Rule};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
@@ -164,8 +164,8 @@ fn unproven_hardware(case: &Case<'_>, found: &mut Diagnostics) {
     }
 }
 
-/// Where cells are refused in twos and more, the way out of all of them at once stands with the last: the smallest sets of features to remove, and
-/// the families where the whole profile works.
+/// Where cells are refused in twos and more, the way out of all of them at once stands with the last: the smallest
+/// sets of features to remove, and the families where the whole profile works.
 pub(super) fn way_out(case: &Case<'_>, found: &mut Diagnostics) {
     let conflict = |one: &Diagnostic| [PAIR.code, HARDWARE.code, UNKNOWN.code].contains(&one.code);
     let conflicts = found.iter().filter(|one| conflict(one)).count();

@@ -1,4 +1,5 @@
-//! Whether weights, keys and values fit the device. Only where shape and device are known; the engine counts again when it starts.
+//! Whether weights, keys and values fit the device. Only where shape and device are known; the engine counts again
+//! when it starts.
 
 use super::{Case, Check, Rule};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
@@ -32,7 +33,7 @@ pub fn in_words(bytes: u64) -> String {
         0x10_0000.. => (20, "MiB"),
         _ => (10, "KiB"),
     };
-    let tenths = u128::from(bytes) * 10 >> shift;
+    let tenths = (u128::from(bytes) * 10) >> shift;
     format!("{}.{} {name}", tenths / 10, tenths % 10)
 }
 

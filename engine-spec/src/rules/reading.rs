@@ -1,5 +1,5 @@
-//! What can be wrong with a profile before anything is known of what it asks for. The messages are where the reading is, in
-//! [`crate::profile`].
+//! What can be wrong with a profile before anything is known of what it asks for. The messages are where the reading
+//! is, in [`crate::profile`].
 
 use super::{Check, Rule};
 use crate::diagnostics::Code;

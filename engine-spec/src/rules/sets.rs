@@ -56,8 +56,8 @@ fn chunk_blocks(case: &Case<'_>, found: &mut Diagnostics) {
     }
 }
 
-/// vLLM 0.6 makes the map from rows to adapter for each piece as if the piece held every virtual token; a piece that is shorter gets a map longer
-/// than itself.
+/// vLLM 0.6 makes the map from rows to adapter for each piece as if the piece held every virtual token; a piece that
+/// is shorter gets a map longer than itself.
 fn chunk_adapter(case: &Case<'_>, found: &mut Diagnostics) {
     let (Prefill::Chunked { tokens }, PromptAdapters::Tuned { max_tokens, .. }) = (
         case.plan.features.prefill,

@@ -1,0 +1,192 @@
+//! The whole way from a profile's text: every cell of the table reaches the user as its code, and no text breaks the checker.
+
+use engine_spec::matrix::{CellId, Verdict};
+use engine_spec::{Arch, Code, Color, Family, Feature, FeatureSet, Format, MATRIX, Machine};
+
+const MACHINE: Machine = Machine {
+    arch: Arch::X86V3,
+    threads: 2,
+};
+
+fn text(set: FeatureSet, family: Family) -> String {
+    let target = if family == Family::Amd {
+        "mi210"
+    } else {
+        family.name()
+    };
+    let on: String = set
+        .iter()
+        .map(|feature| format!("{feature} = true\n"))
+        .collect();
+    format!(
+        "name = \"x\"\ntarget = \"{target}\"\n[model]\nfamily = \"llama\"\ndtype = \"f16\"\n[features]\n{on}"
+    )
+}
+
+/// The codes of the page's findings, sorted.
+fn codes(set: FeatureSet, family: Family) -> Vec<u16> {
+    let (_, found) = engine_spec::check("x.toml", &text(set, family), &MACHINE);
+    let mut codes: Vec<_> = found
+        .iter()
+        .map(|one| one.code.0)
+        .filter(|code| (101..=103).contains(code))
+        .collect();
+    codes.sort();
+    codes
+}
+
+/// What the table says about a set, worked out by hand.
+fn expected(set: FeatureSet, family: Family) -> Vec<u16> {
+    let code = |id: CellId| match (MATRIX.cell(id).vllm, id) {
+        (Verdict::Yes, _) => None,
+        (Verdict::No, CellId::Pair(..)) => Some(101),
+        (Verdict::No, CellId::Hardware(..)) => Some(102),
+        (Verdict::Unknown, _) => Some(103),
+    };
+    let mut ids: Vec<_> = set.pairs().map(|(a, b)| CellId::Pair(a, b)).collect();
+    ids.extend(set.iter().map(|feature| CellId::Hardware(feature, family)));
+    let mut codes: Vec<_> = ids.into_iter().filter_map(code).collect();
+    codes.sort();
+    codes
+}
+
+#[test]
+fn every_cell_reaches_the_user_as_its_code() {
+    for family in Family::ALL {
+        for set in FeatureSet::every().filter(|set| set.len() <= 2) {
+            assert_eq!(
+                codes(set, family),
+                expected(set, family),
+                "{set:?} on {family}"
+            );
+        }
+    }
+}
+
+#[test]
+fn larger_sets_report_every_cell_once() {
+    for (at, set) in FeatureSet::every().step_by(1021).enumerate() {
+        let family = Family::ALL[at % Family::COUNT];
+        assert_eq!(
+            codes(set, family),
+            expected(set, family),
+            "{set:?} on {family}"
+        );
+    }
+    assert_eq!(
+        codes(FeatureSet::FULL, Family::Volta),
+        expected(FeatureSet::FULL, Family::Volta)
+    );
+}
+
+/// A backend that is not built is one finding, however many features there are.
+#[test]
+fn a_missing_backend_is_said_once() {
+    let set = [Feature::Logprobs, Feature::CudaGraph, Feature::BestOf]
+        .into_iter()
+        .collect();
+    let (plan, found) = engine_spec::check("x.toml", &text(set, Family::Hopper), &MACHINE);
+    assert_eq!(
+        found.iter().map(|one| one.code).collect::<Vec<_>>(),
+        [Code(106)]
+    );
+    assert!(plan.is_some(), "and the plan can be seen");
+}
+
+/// Numbers from a multiplicative generator: the same on every run and machine.
+fn numbers(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed;
+    move |below| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below.max(1)
+    }
+}
+
+/// Bytes are taken out, doubled and exchanged; whatever comes of it is read and shown without a panic.
+#[test]
+fn no_text_breaks_reader_rules_or_renderer() {
+    let mut number = numbers(7);
+    for folder in [
+        "../profiles",
+        "../tests/profiles/good",
+        "../tests/profiles/bad",
+    ] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let Ok(original) = std::fs::read_to_string(&path) else {
+                continue;
+            };
+            for _ in 0..6 {
+                let mut letters: Vec<char> = original.chars().collect();
+                for _ in 0..=number(4) {
+                    let (from, to) = (number(letters.len()), number(letters.len()));
+                    match number(4) {
+                        0 => drop(letters.remove(from)),
+                        1 => letters.insert(to, letters[from]),
+                        2 => letters.swap(from, to),
+                        _ => {
+                            letters[from] =
+                                ['é', '"', '[', '=', '\n', '9', '\u{0}', '雪'][number(8)]
+                        }
+                    }
+                }
+                let text: String = letters.into_iter().collect();
+                let label = path.display().to_string();
+                let (plan, found) = engine_spec::check(&label, &text, &MACHINE);
+                assert!(
+                    plan.is_none() || found.only_not_built(),
+                    "a plan in spite of what is wrong"
+                );
+                for format in [
+                    Format::Human(Color::Always),
+                    Format::Human(Color::Never),
+                    Format::Short,
+                    Format::Json,
+                ] {
+                    assert_eq!(
+                        found
+                            .render(format)
+                            .trim_matches(['[', ']', '\n'])
+                            .is_empty(),
+                        found.is_empty()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_other_formats_say_the_same() {
+    let (_, found) = engine_spec::check(
+        "x.toml",
+        &text([Feature::Lora].into_iter().collect(), Family::Cpu),
+        &MACHINE,
+    );
+    assert_eq!(
+        found.render(Format::Short),
+        "x.toml:7:1: error[E0102]: `lora` does not work on `cpu`\n"
+    );
+    let json: serde_json::Value = serde_json::from_str(&found.render(Format::Json)).unwrap();
+    let one = &json[0];
+    assert_eq!(
+        (&one["code"], &one["path"], &one["kind"]),
+        (&"E0102".into(), &"x.toml".into(), &"wrong".into())
+    );
+    assert_eq!(
+        (
+            &one["labels"][0]["line"],
+            &one["labels"][0]["column"],
+            &one["labels"][0]["end_column"]
+        ),
+        (&7.into(), &1.into(), &5.into())
+    );
+    assert!(
+        one["rendered"]
+            .as_str()
+            .unwrap()
+            .starts_with("error[E0102]")
+    );
+}
