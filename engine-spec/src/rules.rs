@@ -132,6 +132,7 @@ pub static RULES: &[&Rule] = &[
     &model::IMAGES,
     &model::ENCODER,
     &model::WINDOW,
+    &model::WINDOW_LENGTH,
     &accept::KNOWN,
     &accept::UNUSED,
     &accept::TWICE,

@@ -140,9 +140,9 @@ impl Shape {
                 why,
             });
         }
-        let window = config
-            .sliding_window
-            .filter(|_| config.use_sliding_window.unwrap_or(true));
+        // A Llama has no window, whatever its file says; a Qwen2's is off unless it is switched on.
+        let slides = config.model_type != "llama" && config.use_sliding_window.unwrap_or(true);
+        let window = config.sliding_window.filter(|_| slides);
         Ok(Shape {
             path: path.to_owned(),
             model_type: config.model_type,

@@ -93,3 +93,35 @@ fn comments_and_order_do_not_change_a_hash_and_a_setting_does() {
         hash("name = \"x\"\ntarget = \"t4\"\nmodel.family = \"llama\"\nlimits.max-seqs = 7\n")
     );
 }
+
+#[test]
+fn an_op_is_in_the_plan_if_the_model_or_a_feature_needs_it() {
+    let ops = |family: &str, features: &str| {
+        let text = format!(
+            "name = \"x\"\ntarget = \"native\"\nmodel.family = \"{family}\"\n[features]\n{features}\n"
+        );
+        let profile = Profile::parse("x.toml", &text).unwrap();
+        let kernels = engine_spec::preview(&profile, &MACHINE)
+            .0
+            .unwrap()
+            .kernels();
+        kernels
+            .into_iter()
+            .map(|kernel| kernel.op)
+            .collect::<Vec<_>>()
+    };
+    for (op, family, features, wanted) in [
+        ("matmul", "llama", "", true),
+        ("head_norm", "llama", "", false),
+        ("head_norm", "qwen3", "", true),
+        ("logprobs", "llama", "", false),
+        ("logprobs", "llama", "logprobs = true", true),
+        ("logprobs", "llama", "prompt-logprobs = true", true),
+    ] {
+        assert_eq!(
+            ops(family, features).contains(&op),
+            wanted,
+            "{op} of {family} with `{features}`"
+        );
+    }
+}

@@ -1,47 +1,83 @@
-//! Which kernels a plan puts in.
+//! Which kernels a plan puts in: the ops of a step, each for one instruction set or architecture and one number format.
 
 use serde::Serialize;
 
-use super::{Backend, Dims, Plan};
+use super::{Backend, Dims, Logprobs, Plan};
+use crate::model::ModelCode;
 
-/// One kernel by the facts of its symbol.
+/// One kernel by its facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Kernel {
-    /// The operation: `matmul`, `paged_attention`.
+    /// The op, as the runtime's backends call it: `matmul`, `attention`.
     pub op: &'static str,
-    /// The whole name: operation, instruction set or architecture, number format and what else is fixed.
+    /// Op, instruction set or architecture, number format and what else is fixed; the symbol's name on a GPU.
     pub symbol: String,
 }
 
-/// The operations of a decoder, in the order of a step.
-const OPS: [&str; 7] = [
-    "embed",
-    "rms_norm",
-    "matmul",
-    "rope",
-    "paged_attention",
-    "silu_mul",
-    "argmax",
+/// When a model or a feature needs an op.
+enum Needed {
+    Always,
+    /// Each query and key head has a norm of its own.
+    HeadNorms,
+    Logprobs,
+}
+
+use Needed::{Always, HeadNorms};
+
+/// The ops in the order of a step.
+#[rustfmt::skip]
+const OPS: &[(&str, Needed)] = &[
+    ("embed",          Always),
+    ("rms_norm",       Always),
+    ("add_rms_norm",   Always),
+    ("matmul",         Always),
+    ("head_norm",      HeadNorms),
+    ("rope",           Always),
+    ("store_kv",       Always),
+    ("attention",      Always),
+    ("silu_mul",       Always),
+    ("gather_rows",    Always),
+    ("logits",         Always),
+    ("process_logits", Always),
+    ("sample",         Always),
+    ("logprobs",       Needed::Logprobs),
 ];
 
 impl Plan {
     /// The kernels that the engine has, in the order of a step.
     pub fn kernels(&self) -> Vec<Kernel> {
+        let wanted = OPS.iter().filter(|(_, needed)| self.needs(needed));
+        wanted
+            .map(|(op, _)| Kernel {
+                op,
+                symbol: self.symbol(op),
+            })
+            .collect()
+    }
+
+    fn needs(&self, needed: &Needed) -> bool {
+        match needed {
+            Always => true,
+            HeadNorms => self.model.family.code() == Some(ModelCode::Qwen3),
+            Needed::Logprobs => {
+                self.features.logprobs != Logprobs::Off
+                    || self.features.prompt_logprobs != Logprobs::Off
+            }
+        }
+    }
+
+    fn symbol(&self, op: &str) -> String {
         let unit = match self.backend {
             Backend::Cpu { isa } => isa.name().to_ascii_lowercase(),
             Backend::Cuda | Backend::Hip => self.target.arch.name().replace('_', ""),
         };
-        let dtype = self.model.dtype;
-        let kernel = |op: &'static str| {
-            let mut symbol = format!("{op}_{unit}_{dtype}");
-            if op == "paged_attention" {
-                if let Dims::Baked(shape) = &self.model.dims {
-                    symbol += &format!("_d{}", shape.head_dim);
-                }
-                symbol += &format!("_b{}", self.limits.block_size);
+        let symbol = format!("{op}_{unit}_{}", self.model.dtype);
+        match (op, &self.model.dims) {
+            ("attention", Dims::Baked(shape)) => {
+                format!("{symbol}_d{}_b{}", shape.head_dim, self.limits.block_size)
             }
-            Kernel { op, symbol }
-        };
-        OPS.map(kernel).to_vec()
+            ("attention", Dims::Loaded) => format!("{symbol}_b{}", self.limits.block_size),
+            _ => symbol,
+        }
     }
 }

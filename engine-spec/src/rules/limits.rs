@@ -21,7 +21,7 @@ pub static STEP_LEN: Rule = Rule {
 pub static BLOCK_SIZE: Rule = Rule {
     code: Code(506),
     name: "block-size",
-    doc: "a KV block has a power of two of tokens, at most 256: kernels find block and place by shift and mask",
+    doc: "a KV block has a power of two of tokens, at most 256: GPU kernels find block and place by shift and mask, and all backends go by one rule",
     check: Check::Case(block_size),
 };
 
@@ -89,7 +89,7 @@ fn block_size(case: &Case<'_>, found: &mut Diagnostics) {
                 &case.limit("block-size", &case.profile.name.span),
                 "not a power of two up to 256",
             )
-            .note("kernels find a token's block and its place in it by shift and mask")
+            .note("GPU kernels find a token's block and its place in it by shift and mask")
             .help(format!("set block-size = {near}; 16 is the default")),
         );
     }

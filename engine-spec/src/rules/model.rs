@@ -1,7 +1,7 @@
 //! The model family: whether its code is built, and whether it is of the kind that the features ask for.
 
 use super::{Case, Check, Rule};
-use crate::diagnostics::{Code, Diagnostic, Diagnostics};
+use crate::diagnostics::{Code, Diagnostic, Diagnostics, Span};
 use crate::feature::Feature;
 use crate::model::{ModelFamily, ModelKind};
 use crate::plan::Dims;
@@ -40,6 +40,13 @@ pub static WINDOW: Rule = Rule {
     name: "model-window",
     doc: "prefix caching needs full attention: with a sliding window old blocks are dropped, and a block's content depends on what was",
     check: Check::Case(window),
+};
+
+pub static WINDOW_LENGTH: Rule = Rule {
+    code: Code(606),
+    name: "model-window-length",
+    doc: "attention over a sliding window must be built in this engine, or sequences no longer than the window, where it never slides",
+    check: Check::Case(window_length),
 };
 
 fn built(case: &Case<'_>, found: &mut Diagnostics) {
@@ -136,14 +143,10 @@ fn kind(
 }
 
 fn window(case: &Case<'_>, found: &mut Diagnostics) {
-    let (Some(written), Dims::Baked(shape)) = (&case.profile.model.shape, &case.plan.model.dims)
-    else {
+    let Some((window, written)) = sliding(case) else {
         return;
     };
-    if let Attention::Sliding(window) = shape.attention
-        && window < case.plan.limits.max_model_len
-        && case.set().contains(Feature::PrefixCaching)
-    {
+    if case.set().contains(Feature::PrefixCaching) {
         found.push(
             Diagnostic::new(
                 WINDOW.code,
@@ -153,12 +156,47 @@ fn window(case: &Case<'_>, found: &mut Diagnostics) {
                 &case.key(Feature::PrefixCaching),
                 "not available with this shape",
             )
-            .beside(&written.span, format!("sliding_window is {window}"))
+            .beside(&written, format!("sliding_window is {window}"))
             .note("blocks that slid out of the window are dropped, and cannot be found again")
             .help(format!(
                 "remove it, or set max-model-len to {window} or less"
             )),
         );
+    }
+}
+
+fn window_length(case: &Case<'_>, found: &mut Diagnostics) {
+    let Some((window, written)) = sliding(case) else {
+        return;
+    };
+    let len = case.plan.limits.max_model_len;
+    found.push(
+        Diagnostic::new(
+            WINDOW_LENGTH.code,
+            "attention over a sliding window is not built yet",
+        )
+        .at(
+            &case.limit("max-model-len", &written),
+            format!("{len} tokens"),
+        )
+        .beside(&written, format!("sliding_window is {window}"))
+        .help(format!(
+            "set max-model-len to {window} or less: then the window never slides"
+        ))
+        .not_built(),
+    );
+}
+
+/// The window of a shape whose sequences grow past it, and where the shape is written.
+fn sliding(case: &Case<'_>) -> Option<(u64, Span)> {
+    let Dims::Baked(shape) = &case.plan.model.dims else {
+        return None;
+    };
+    match shape.attention {
+        Attention::Sliding(window) if window < case.plan.limits.max_model_len => {
+            Some((window, case.profile.model.shape.as_ref()?.span.clone()))
+        }
+        Attention::Sliding(_) | Attention::Full => None,
     }
 }
 
