@@ -11,6 +11,7 @@
 //! that row's inputs alone: every reduction has an order fixed by the shape of the model, never by `rows`, by the
 //! other rows, or by the number of threads.
 
+pub mod cpu;
 pub mod reference;
 
 use half::{bf16, f16};

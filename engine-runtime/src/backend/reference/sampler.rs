@@ -90,14 +90,17 @@ pub(super) fn sample(row: &SamplingRow, scores: &[f32]) -> u32 {
 /// Fills in a result behind its token: logprob, rank, and `top` pairs.
 pub(super) fn logprobs(scores: &[f32], top: usize, result: &mut [u32]) {
     let order = descending(scores);
-    let largest = scores[order[0]];
+    let largest = number(scores[order[0]]);
     let total: f64 = scores.iter().map(|score| weight(*score, largest)).sum();
     let logprob = |token: usize| {
         let score = number(scores[token]);
-        let distance = match score == largest {
-            true => 0.0,
-            false => f64::from(score) - f64::from(largest),
+        let distance = match score {
+            f32::NEG_INFINITY => f64::NEG_INFINITY,
+            score if score == largest => 0.0,
+            score => f64::from(score) - f64::from(largest),
         };
+        // The total is 0 only where every score is minus infinity.
+        let total = total.max(f64::MIN_POSITIVE);
         ((distance - total.ln()) as f32).to_bits()
     };
     let (logprob_of_token, rank) = match scores.get(result[0] as usize) {

@@ -1,0 +1,159 @@
+//! Instruction sets as types.
+//!
+//! A value of an [`Isa`] type is proof that this machine has the instructions: only [`Isa::detect`] makes one. So
+//! vector operations are safe methods of it, and what is unsafe in a kernel is its pointers alone. Kernels are
+//! written once, generic over the instruction set, and entered through [`Isa::enter`], which is where the
+//! instructions are switched on. The only `cfg`s on the processor are in this file.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod cpuid;
+mod portable;
+
+#[cfg(target_arch = "x86_64")]
+pub use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub use avx512::{Avx512, Avx512Bf16};
+pub use portable::Portable;
+
+use crate::dtype::Float;
+
+/// Most vectors of f32 lanes that a kernel may assume, for temporaries on the stack.
+pub const MAX_LANES: usize = 16;
+
+/// An instruction set, and the vector of f32 lanes that it works in.
+pub trait Isa: Copy + Send + Sync + 'static {
+    /// Name in manifests and messages: a profile's `target`, in words.
+    const NAME: &'static str;
+    /// f32 lanes of a vector.
+    const LANES: usize;
+    /// Rows of a register tile that is two vectors wide.
+    const TILE_ROWS: usize;
+
+    /// One vector.
+    type Vector: Copy;
+
+    /// The proof that this machine has the instructions, or the names of those that it lacks.
+    fn detect() -> Result<Self, Vec<&'static str>>;
+
+    /// Runs a kernel with the instructions switched on.
+    fn enter<K: Kernel<Self>>(self, kernel: K) -> K::Out;
+
+    fn splat(self, x: f32) -> Self::Vector;
+    /// # Safety
+    /// `from` is valid for reads of `LANES` elements.
+    unsafe fn load(self, from: *const f32) -> Self::Vector;
+    /// # Safety
+    /// `to` is valid for writes of `LANES` elements.
+    unsafe fn store(self, x: Self::Vector, to: *mut f32);
+    fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    fn div(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// a * b + c, rounded once where the machine can.
+    fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    /// The larger; `b` where either is NaN.
+    fn max(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// The smaller; `b` where either is NaN.
+    fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// To the nearest integer.
+    fn round(self, x: Self::Vector) -> Self::Vector;
+    /// 2^x for integral x in -126..=127.
+    fn power_of_two(self, x: Self::Vector) -> Self::Vector;
+    /// `x` where `a` is at least `b` or either is NaN, else 0.
+    fn keep_unless_below(self, x: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// Asks for the cache line at `address`, which need not be valid.
+    fn prefetch(self, address: *const u8);
+
+    /// Sum of the lanes, in an order of their number alone.
+    #[inline(always)]
+    fn sum(self, x: Self::Vector) -> f32 {
+        let mut lanes = self.lanes(x);
+        let mut width = Self::LANES;
+        while width > 1 {
+            width /= 2;
+            for i in 0..width {
+                lanes[i] += lanes[i + width];
+            }
+        }
+        lanes[0]
+    }
+
+    /// The largest lane; NaN lanes are passed over.
+    #[inline(always)]
+    fn largest(self, x: Self::Vector) -> f32 {
+        let lanes = self.lanes(x);
+        lanes[..Self::LANES]
+            .iter()
+            .copied()
+            .fold(f32::NEG_INFINITY, f32::max)
+    }
+
+    /// The lanes as an array, zero behind them.
+    #[inline(always)]
+    fn lanes(self, x: Self::Vector) -> [f32; MAX_LANES] {
+        let mut lanes = [0.0; MAX_LANES];
+        // SAFETY: LANES is at most MAX_LANES in every implementation.
+        unsafe { self.store(x, lanes.as_mut_ptr()) };
+        lanes
+    }
+}
+
+/// A piece of work that wants the instructions of `I`.
+pub trait Kernel<I: Isa> {
+    type Out;
+    /// Implementations are `#[inline(always)]`, so that they are compiled inside [`Isa::enter`].
+    fn run(self, isa: I) -> Self::Out;
+}
+
+/// Products of weights in `D` with activations, on this instruction set.
+///
+/// A *step* is `GROUP` consecutive columns, of weights [2 * LANES outputs, GROUP] and of one row of activations.
+/// Accumulators add step after step, so that every output is one chain in column order.
+#[diagnostic::on_unimplemented(
+    message = "the instruction set `{Self}` has no kernels for weights in `{D}`",
+    note = "choose another `[model] dtype` or another `target` in the profile"
+)]
+pub trait Dot<D: Float>: Isa {
+    /// Columns of a step: 1 or 2.
+    const GROUP: usize;
+    /// One row's activations of a step.
+    type Step: bytemuck::Pod + Send + Sync;
+    /// A step's weights in registers.
+    type Weights: Copy;
+
+    /// Activations of one row, `x` [cols], to `steps` [cols / GROUP, rounded up]; zero behind the last column.
+    fn steps(self, x: &[f32], steps: &mut [Self::Step]);
+
+    /// to = from, which is as long
+    fn widen(self, from: &[D], to: &mut [f32]);
+
+    /// # Safety
+    /// `from` is valid for reads of `2 * LANES * GROUP` elements.
+    unsafe fn weights(self, from: *const D) -> Self::Weights;
+
+    /// sums [2 vectors of outputs] + weights * activations
+    fn accumulate(
+        self,
+        sums: [Self::Vector; 2],
+        weights: Self::Weights,
+        x: Self::Step,
+    ) -> [Self::Vector; 2];
+}
+
+/// Element by element, for tails and for what compilers turn into vectors themselves.
+#[inline(always)]
+fn widen_each<D: Float>(from: &[D], to: &mut [f32]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = from.to_f32();
+    }
+}
+
+/// Splits columns into pairs, with zero behind an odd one.
+fn pairs(x: &[f32]) -> impl Iterator<Item = [f32; 2]> {
+    x.chunks(2)
+        .map(|pair| [pair[0], pair.get(1).copied().unwrap_or(0.0)])
+}

@@ -1,0 +1,206 @@
+//! AVX2 with FMA and F16C, as in x86-64-v3.
+
+use std::arch::x86_64::*;
+
+use half::{bf16, f16};
+
+use super::{Dot, Isa, Kernel, cpuid, pairs, widen_each};
+
+/// x86-64-v3.
+#[derive(Debug, Clone, Copy)]
+pub struct Avx2(());
+
+impl Isa for Avx2 {
+    const NAME: &'static str = "x86-64-v3";
+    const LANES: usize = 8;
+    const TILE_ROWS: usize = 5;
+
+    type Vector = __m256;
+
+    fn detect() -> Result<Self, Vec<&'static str>> {
+        let missing = cpuid::missing(&[cpuid::V3], cpuid::YMM);
+        missing.is_empty().then_some(Self(())).ok_or(missing)
+    }
+
+    #[inline(always)]
+    fn enter<K: Kernel<Self>>(self, kernel: K) -> K::Out {
+        #[target_feature(enable = "avx2,fma,f16c")]
+        fn inside<K: Kernel<Avx2>>(isa: Avx2, kernel: K) -> K::Out {
+            kernel.run(isa)
+        }
+        // SAFETY: `self` is proof of the instructions.
+        unsafe { inside(self, kernel) }
+    }
+
+    // SAFETY, for all that follow: `self` is proof of the instructions; pointers are the caller's word.
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m256 {
+        unsafe { _mm256_set1_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> __m256 {
+        unsafe { _mm256_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, x: __m256, to: *mut f32) {
+        unsafe { _mm256_storeu_ps(to, x) }
+    }
+    #[inline(always)]
+    fn add(self, a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_add_ps(a, b) }
+    }
+    #[inline(always)]
+    fn sub(self, a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    fn mul(self, a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    fn div(self, a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_div_ps(a, b) }
+    }
+    #[inline(always)]
+    fn mul_add(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+        unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    fn max(self, a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_max_ps(a, b) }
+    }
+    #[inline(always)]
+    fn min(self, a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_min_ps(a, b) }
+    }
+    #[inline(always)]
+    fn round(self, x: __m256) -> __m256 {
+        const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+        unsafe { _mm256_round_ps::<NEAREST>(x) }
+    }
+    #[inline(always)]
+    fn power_of_two(self, x: __m256) -> __m256 {
+        unsafe {
+            let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(x), _mm256_set1_epi32(127));
+            _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
+        }
+    }
+    #[inline(always)]
+    fn keep_unless_below(self, x: __m256, a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_NLT_UQ>(a, b)) }
+    }
+    #[inline(always)]
+    fn prefetch(self, address: *const u8) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+    }
+}
+
+impl Dot<f32> for Avx2 {
+    const GROUP: usize = 1;
+    type Step = f32;
+    type Weights = [__m256; 2];
+
+    #[inline(always)]
+    fn steps(self, x: &[f32], steps: &mut [f32]) {
+        steps.copy_from_slice(x);
+    }
+    #[inline(always)]
+    fn widen(self, from: &[f32], to: &mut [f32]) {
+        to.copy_from_slice(from);
+    }
+    #[inline(always)]
+    unsafe fn weights(self, from: *const f32) -> [__m256; 2] {
+        // SAFETY: the caller's word.
+        unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] }
+    }
+    #[inline(always)]
+    fn accumulate(self, sums: [__m256; 2], weights: [__m256; 2], x: f32) -> [__m256; 2] {
+        let x = self.splat(x);
+        [
+            self.mul_add(weights[0], x, sums[0]),
+            self.mul_add(weights[1], x, sums[1]),
+        ]
+    }
+}
+
+impl Dot<f16> for Avx2 {
+    const GROUP: usize = 1;
+    type Step = f32;
+    type Weights = [__m256; 2];
+
+    #[inline(always)]
+    fn steps(self, x: &[f32], steps: &mut [f32]) {
+        steps.copy_from_slice(x);
+    }
+    #[inline(always)]
+    fn widen(self, from: &[f16], to: &mut [f32]) {
+        let (blocks, rest) = from.as_chunks::<8>();
+        let (block_values, rest_values) = to.split_at_mut(8 * blocks.len());
+        for (from, to) in blocks.iter().zip(block_values.as_chunks_mut::<8>().0) {
+            // SAFETY: `self` is proof of the instructions; 8 elements are read and written.
+            unsafe {
+                let wide = _mm256_cvtph_ps(_mm_loadu_si128(from.as_ptr().cast()));
+                _mm256_storeu_ps(to.as_mut_ptr(), wide);
+            }
+        }
+        widen_each(rest, rest_values);
+    }
+    #[inline(always)]
+    unsafe fn weights(self, from: *const f16) -> [__m256; 2] {
+        // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
+        unsafe {
+            [
+                _mm256_cvtph_ps(_mm_loadu_si128(from.cast())),
+                _mm256_cvtph_ps(_mm_loadu_si128(from.add(8).cast())),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn accumulate(self, sums: [__m256; 2], weights: [__m256; 2], x: f32) -> [__m256; 2] {
+        Dot::<f32>::accumulate(self, sums, weights, x)
+    }
+}
+
+/// Weights are widened, two columns to a load; activations stay in f32.
+impl Dot<bf16> for Avx2 {
+    const GROUP: usize = 2;
+    type Step = [f32; 2];
+    type Weights = [__m256i; 2];
+
+    #[inline(always)]
+    fn steps(self, x: &[f32], steps: &mut [[f32; 2]]) {
+        for (step, pair) in steps.iter_mut().zip(pairs(x)) {
+            *step = pair;
+        }
+    }
+    #[inline(always)]
+    fn widen(self, from: &[bf16], to: &mut [f32]) {
+        widen_each(from, to);
+    }
+    #[inline(always)]
+    unsafe fn weights(self, from: *const bf16) -> [__m256i; 2] {
+        // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
+        unsafe {
+            [
+                _mm256_loadu_si256(from.cast()),
+                _mm256_loadu_si256(from.add(16).cast()),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn accumulate(self, sums: [__m256; 2], weights: [__m256i; 2], x: [f32; 2]) -> [__m256; 2] {
+        // SAFETY: `self` is proof of the instructions.
+        let widened = weights.map(|pairs| unsafe {
+            let high = _mm256_set1_epi32(0xffff_0000_u32 as i32);
+            [
+                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(pairs)),
+                _mm256_castsi256_ps(_mm256_and_si256(pairs, high)),
+            ]
+        });
+        let x = x.map(|x| self.splat(x));
+        [0, 1].map(|i| {
+            let first = self.mul_add(widened[i][0], x[0], sums[i]);
+            self.mul_add(widened[i][1], x[1], first)
+        })
+    }
+}

@@ -1,0 +1,279 @@
+//! AVX-512 with the subsets of x86-64-v4, and the same with bf16 dot products (Zen 4, Cooper Lake and later).
+
+use std::arch::x86_64::*;
+
+use half::{bf16, f16};
+
+use super::{Dot, Isa, Kernel, cpuid, pairs, widen_each};
+
+/// x86-64-v4.
+#[derive(Debug, Clone, Copy)]
+pub struct Avx512(());
+
+/// x86-64-v4 with AVX512_BF16.
+#[derive(Debug, Clone, Copy)]
+pub struct Avx512Bf16(());
+
+macro_rules! avx512 {
+    ($isa:ident, $name:literal, $features:literal, $required:expr) => {
+        impl Isa for $isa {
+            const NAME: &'static str = $name;
+            const LANES: usize = 16;
+            const TILE_ROWS: usize = 12;
+
+            type Vector = __m512;
+
+            fn detect() -> Result<Self, Vec<&'static str>> {
+                let missing = cpuid::missing($required, cpuid::ZMM);
+                missing.is_empty().then_some(Self(())).ok_or(missing)
+            }
+
+            #[inline(always)]
+            fn enter<K: Kernel<Self>>(self, kernel: K) -> K::Out {
+                #[target_feature(enable = $features)]
+                fn inside<K: Kernel<$isa>>(isa: $isa, kernel: K) -> K::Out {
+                    kernel.run(isa)
+                }
+                // SAFETY: `self` is proof of the instructions.
+                unsafe { inside(self, kernel) }
+            }
+
+            // SAFETY, for all that follow: `self` is proof of the instructions; pointers are the caller's word.
+            #[inline(always)]
+            fn splat(self, x: f32) -> __m512 {
+                unsafe { _mm512_set1_ps(x) }
+            }
+            #[inline(always)]
+            unsafe fn load(self, from: *const f32) -> __m512 {
+                unsafe { _mm512_loadu_ps(from) }
+            }
+            #[inline(always)]
+            unsafe fn store(self, x: __m512, to: *mut f32) {
+                unsafe { _mm512_storeu_ps(to, x) }
+            }
+            #[inline(always)]
+            fn add(self, a: __m512, b: __m512) -> __m512 {
+                unsafe { _mm512_add_ps(a, b) }
+            }
+            #[inline(always)]
+            fn sub(self, a: __m512, b: __m512) -> __m512 {
+                unsafe { _mm512_sub_ps(a, b) }
+            }
+            #[inline(always)]
+            fn mul(self, a: __m512, b: __m512) -> __m512 {
+                unsafe { _mm512_mul_ps(a, b) }
+            }
+            #[inline(always)]
+            fn div(self, a: __m512, b: __m512) -> __m512 {
+                unsafe { _mm512_div_ps(a, b) }
+            }
+            #[inline(always)]
+            fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+                unsafe { _mm512_fmadd_ps(a, b, c) }
+            }
+            #[inline(always)]
+            fn max(self, a: __m512, b: __m512) -> __m512 {
+                unsafe { _mm512_max_ps(a, b) }
+            }
+            #[inline(always)]
+            fn min(self, a: __m512, b: __m512) -> __m512 {
+                unsafe { _mm512_min_ps(a, b) }
+            }
+            #[inline(always)]
+            fn round(self, x: __m512) -> __m512 {
+                const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+                unsafe { _mm512_roundscale_ps::<NEAREST>(x) }
+            }
+            #[inline(always)]
+            fn power_of_two(self, x: __m512) -> __m512 {
+                unsafe { _mm512_scalef_ps(_mm512_set1_ps(1.0), x) }
+            }
+            #[inline(always)]
+            fn keep_unless_below(self, x: __m512, a: __m512, b: __m512) -> __m512 {
+                unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_NLT_UQ>(a, b), x) }
+            }
+            #[inline(always)]
+            fn prefetch(self, address: *const u8) {
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+            }
+        }
+
+        impl Dot<f32> for $isa {
+            const GROUP: usize = 1;
+            type Step = f32;
+            type Weights = [__m512; 2];
+
+            #[inline(always)]
+            fn steps(self, x: &[f32], steps: &mut [f32]) {
+                steps.copy_from_slice(x);
+            }
+            #[inline(always)]
+            fn widen(self, from: &[f32], to: &mut [f32]) {
+                to.copy_from_slice(from);
+            }
+            #[inline(always)]
+            unsafe fn weights(self, from: *const f32) -> [__m512; 2] {
+                // SAFETY: the caller's word.
+                unsafe { [_mm512_loadu_ps(from), _mm512_loadu_ps(from.add(16))] }
+            }
+            #[inline(always)]
+            fn accumulate(self, sums: [__m512; 2], weights: [__m512; 2], x: f32) -> [__m512; 2] {
+                let x = self.splat(x);
+                [
+                    self.mul_add(weights[0], x, sums[0]),
+                    self.mul_add(weights[1], x, sums[1]),
+                ]
+            }
+        }
+
+        impl Dot<f16> for $isa {
+            const GROUP: usize = 1;
+            type Step = f32;
+            type Weights = [__m512; 2];
+
+            #[inline(always)]
+            fn steps(self, x: &[f32], steps: &mut [f32]) {
+                steps.copy_from_slice(x);
+            }
+            #[inline(always)]
+            fn widen(self, from: &[f16], to: &mut [f32]) {
+                let (blocks, rest) = from.as_chunks::<16>();
+                let (block_values, rest_values) = to.split_at_mut(16 * blocks.len());
+                for (from, to) in blocks.iter().zip(block_values.as_chunks_mut::<16>().0) {
+                    // SAFETY: `self` is proof of the instructions; 16 elements are read and written.
+                    unsafe {
+                        let wide = _mm512_cvtph_ps(_mm256_loadu_si256(from.as_ptr().cast()));
+                        _mm512_storeu_ps(to.as_mut_ptr(), wide);
+                    }
+                }
+                widen_each(rest, rest_values);
+            }
+            #[inline(always)]
+            unsafe fn weights(self, from: *const f16) -> [__m512; 2] {
+                // SAFETY: the caller's word.
+                unsafe {
+                    [
+                        _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())),
+                        _mm512_cvtph_ps(_mm256_loadu_si256(from.add(16).cast())),
+                    ]
+                }
+            }
+            #[inline(always)]
+            fn accumulate(self, sums: [__m512; 2], weights: [__m512; 2], x: f32) -> [__m512; 2] {
+                Dot::<f32>::accumulate(self, sums, weights, x)
+            }
+        }
+    };
+}
+
+avx512!(
+    Avx512,
+    "x86-64-v4",
+    "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,f16c",
+    &[cpuid::V3, cpuid::V4]
+);
+avx512!(
+    Avx512Bf16,
+    "x86-64-v4 with bf16",
+    "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c",
+    &[cpuid::V3, cpuid::V4, cpuid::BF16]
+);
+
+/// Weights are widened, two columns to a load; activations stay in f32.
+impl Dot<bf16> for Avx512 {
+    const GROUP: usize = 2;
+    type Step = [f32; 2];
+    type Weights = [[__m512; 2]; 2];
+
+    #[inline(always)]
+    fn steps(self, x: &[f32], steps: &mut [[f32; 2]]) {
+        for (step, pair) in steps.iter_mut().zip(pairs(x)) {
+            *step = pair;
+        }
+    }
+    #[inline(always)]
+    fn widen(self, from: &[bf16], to: &mut [f32]) {
+        widen_each(from, to);
+    }
+    #[inline(always)]
+    unsafe fn weights(self, from: *const bf16) -> [[__m512; 2]; 2] {
+        // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
+        unsafe {
+            [from, from.add(32)].map(|from| {
+                let pairs = _mm512_loadu_si512(from.cast());
+                let high = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+                [
+                    _mm512_castsi512_ps(_mm512_slli_epi32::<16>(pairs)),
+                    _mm512_castsi512_ps(_mm512_and_si512(pairs, high)),
+                ]
+            })
+        }
+    }
+    #[inline(always)]
+    fn accumulate(self, sums: [__m512; 2], weights: [[__m512; 2]; 2], x: [f32; 2]) -> [__m512; 2] {
+        let x = [self.splat(x[0]), self.splat(x[1])];
+        let first = [
+            self.mul_add(weights[0][0], x[0], sums[0]),
+            self.mul_add(weights[1][0], x[0], sums[1]),
+        ];
+        [
+            self.mul_add(weights[0][1], x[1], first[0]),
+            self.mul_add(weights[1][1], x[1], first[1]),
+        ]
+    }
+}
+
+/// Activations are rounded to bf16, and pairs of columns multiplied and added by one instruction.
+impl Dot<bf16> for Avx512Bf16 {
+    const GROUP: usize = 2;
+    /// The pair, first column in the low half.
+    type Step = u32;
+    type Weights = [__m512i; 2];
+
+    #[inline(always)]
+    fn steps(self, x: &[f32], steps: &mut [u32]) {
+        let (blocks, rest) = x.as_chunks::<32>();
+        let (step_blocks, rest_steps) = steps.split_at_mut(16 * blocks.len());
+        for (x, steps) in blocks.iter().zip(step_blocks.as_chunks_mut::<16>().0) {
+            // SAFETY: `self` is proof of the instructions; 32 elements are read, 16 pairs written.
+            unsafe {
+                let (low, high) = (
+                    _mm512_loadu_ps(x.as_ptr()),
+                    _mm512_loadu_ps(x[16..].as_ptr()),
+                );
+                let rounded: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(high, low));
+                _mm512_storeu_si512(steps.as_mut_ptr().cast(), rounded);
+            }
+        }
+        for (step, pair) in rest_steps.iter_mut().zip(pairs(rest)) {
+            let [low, high] = pair.map(|x| u32::from(bf16::from_f32(x).to_bits()));
+            *step = low | high << 16;
+        }
+    }
+    #[inline(always)]
+    fn widen(self, from: &[bf16], to: &mut [f32]) {
+        widen_each(from, to);
+    }
+    #[inline(always)]
+    unsafe fn weights(self, from: *const bf16) -> [__m512i; 2] {
+        // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
+        unsafe {
+            [
+                _mm512_loadu_si512(from.cast()),
+                _mm512_loadu_si512(from.add(32).cast()),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn accumulate(self, sums: [__m512; 2], weights: [__m512i; 2], x: u32) -> [__m512; 2] {
+        // SAFETY: `self` is proof of the instructions; both types are 512 bits of anything.
+        unsafe {
+            let x: __m512bh = std::mem::transmute(_mm512_set1_epi32(x as i32));
+            let weights = weights.map(|weights| std::mem::transmute::<__m512i, __m512bh>(weights));
+            [
+                _mm512_dpbf16_ps(sums[0], weights[0], x),
+                _mm512_dpbf16_ps(sums[1], weights[1], x),
+            ]
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What this machine can do at most, measured: the bounds that a benchmark's figures are held against.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use super::isa::{Dot, Kernel};
+use super::{Array, Cpu, Isa};
+use crate::backend::DeviceError;
+use crate::dtype::Float;
+
+/// Bytes read by [`read_bandwidth`]: far more than caches hold.
+const BUFFER: usize = 1 << 29;
+/// Measurements taken; the best one counts, since other work on the machine can only slow one down.
+const ROUNDS: usize = 8;
+
+impl<I: Isa> Cpu<I> {
+    /// Bytes a second that all threads together read from memory.
+    pub fn read_bandwidth(&mut self) -> Result<f64, DeviceError> {
+        /// Large enough to be a stream, small enough to share evenly.
+        const CHUNK: usize = 1 << 18;
+        let mut buffer = Array::<f32>::new("the buffer of a bandwidth measurement", BUFFER / 4)?;
+        // Untouched pages would all be the same page of zeros.
+        buffer.get_mut().fill(1.0);
+        let chunks = buffer.get().chunks_exact(CHUNK).collect::<Vec<_>>();
+        let isa = self.isa;
+        let time = best(|| {
+            self.pool.run(chunks.len(), |chunk| {
+                black_box(isa.enter(Read(chunks[chunk])));
+            });
+        });
+        Ok(BUFFER as f64 / time.as_secs_f64())
+    }
+
+    /// Floating-point operations a second (a product and a sum are two) that all threads together reach in registers
+    /// with weights in `D`.
+    pub fn dot_peak<D: Float>(&mut self) -> f64
+    where
+        I: Dot<D>,
+    {
+        const STEPS: usize = 1 << 20;
+        let (isa, threads) = (self.isa, self.threads());
+        let time = best(|| {
+            self.pool.run(threads, |_| {
+                let weights = [D::default(); 4 * super::isa::MAX_LANES];
+                black_box(isa.enter(Peak::<D> {
+                    weights: black_box(&weights),
+                    steps: STEPS,
+                }));
+            });
+        });
+        let flops = 2 * threads * STEPS * CHAINS * 2 * I::LANES * I::GROUP;
+        flops as f64 / time.as_secs_f64()
+    }
+}
+
+fn best(mut measured: impl FnMut()) -> Duration {
+    (0..ROUNDS)
+        .map(|_| {
+            let start = Instant::now();
+            measured();
+            start.elapsed()
+        })
+        .min()
+        .unwrap_or_default()
+}
+
+/// Sums, so that the reads are not left out.
+struct Read<'a>(&'a [f32]);
+
+impl<I: Isa> Kernel<I> for Read<'_> {
+    type Out = f32;
+
+    #[inline(always)]
+    fn run(self, isa: I) -> f32 {
+        let mut sums = [isa.splat(0.0); 4];
+        for x in self.0.chunks_exact(4 * I::LANES) {
+            // As far ahead as the matrix kernels ask.
+            isa.prefetch(x.as_ptr().cast::<u8>().wrapping_add(2048));
+            for (sum, x) in sums.iter_mut().zip(x.chunks_exact(I::LANES)) {
+                *sum = isa.add(*sum, super::rows::load(isa, x));
+            }
+        }
+        let [a, b, c, d] = sums;
+        isa.sum(isa.add(isa.add(a, b), isa.add(c, d)))
+    }
+}
+
+/// Pairs of accumulators that are independent: enough for every latency.
+const CHAINS: usize = 6;
+
+struct Peak<'a, D> {
+    /// One step.
+    weights: &'a [D; 4 * super::isa::MAX_LANES],
+    steps: usize,
+}
+
+impl<I: Dot<D>, D: Float> Kernel<I> for Peak<'_, D> {
+    type Out = f32;
+
+    #[inline(always)]
+    fn run(self, isa: I) -> f32 {
+        // SAFETY: the array holds 2 * LANES * GROUP weights for the widest instruction set.
+        let weights = unsafe { isa.weights(self.weights.as_ptr()) };
+        let mut step = [bytemuck::Zeroable::zeroed()];
+        isa.steps(&[1.0; 2][..I::GROUP], &mut step);
+        let mut sums = [[isa.splat(0.0); 2]; CHAINS];
+        for _ in 0..self.steps {
+            for sums in &mut sums {
+                *sums = isa.accumulate(*sums, weights, step[0]);
+            }
+        }
+        sums.iter().map(|[a, b]| isa.sum(isa.add(*a, *b))).sum()
+    }
+}

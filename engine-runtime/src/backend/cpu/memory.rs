@@ -1,0 +1,104 @@
+//! Arrays in main memory, and what parallel kernels see of them.
+
+use std::marker::PhantomData;
+
+use memmap2::MmapMut;
+
+use super::machine;
+use crate::backend::DeviceError;
+use crate::dtype::Element;
+
+/// From this size on huge pages are asked for: what a decode step streams through costs fewer address translations.
+const HUGE: usize = 4 << 20;
+
+/// An array in device memory. That it is the host's memory is this backend's secret.
+#[derive(Debug)]
+pub struct Array<T> {
+    map: MmapMut,
+    len: usize,
+    element: PhantomData<T>,
+}
+
+impl<T: Element> Array<T> {
+    /// Zeroed, and backed by memory only where it is written.
+    pub(super) fn new(what: &'static str, len: usize) -> Result<Self, DeviceError> {
+        let bytes = len.checked_mul(size_of::<T>());
+        let out_of_memory = || DeviceError::OutOfMemory {
+            what,
+            bytes: bytes.unwrap_or(usize::MAX),
+        };
+        // An empty mapping is refused by the system.
+        let bytes = bytes.ok_or_else(out_of_memory)?.max(1);
+        let map = MmapMut::map_anon(bytes).map_err(|_| out_of_memory())?;
+        if bytes >= HUGE {
+            machine::ask_for_huge_pages(&map);
+        }
+        Ok(Self {
+            map,
+            len,
+            element: PhantomData,
+        })
+    }
+
+    pub(super) fn get(&self) -> &[T] {
+        bytemuck::cast_slice(&self.map[..self.len * size_of::<T>()])
+    }
+
+    pub(super) fn get_mut(&mut self) -> &mut [T] {
+        bytemuck::cast_slice_mut(&mut self.map[..self.len * size_of::<T>()])
+    }
+}
+
+/// Temporary f32 values at the start of a cache line, kept from op to op.
+#[derive(Default)]
+pub(super) struct Scratch(Vec<Line>);
+
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
+impl Scratch {
+    /// `len` elements of any value; those of the call before are lost.
+    pub fn take<T: bytemuck::Pod>(&mut self, len: usize) -> &mut [T] {
+        let lines = (len * size_of::<T>()).div_ceil(size_of::<Line>());
+        if self.0.len() < lines {
+            self.0.resize(lines, Line([0; 64]));
+        }
+        &mut bytemuck::cast_slice_mut(&mut self.0)[..len]
+    }
+}
+
+/// A slice that the tasks of one job write to, each to its own part.
+#[derive(Clone, Copy)]
+pub(super) struct Parts<'a, T> {
+    start: *mut T,
+    len: usize,
+    slice: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: a part is handed out as a slice would be, and the callers of `part` keep parts disjoint.
+unsafe impl<T: Send> Sync for Parts<'_, T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Send for Parts<'_, T> {}
+
+impl<'a, T> Parts<'a, T> {
+    pub fn new(slice: &'a mut [T]) -> Self {
+        Self {
+            start: slice.as_mut_ptr(),
+            len: slice.len(),
+            slice: PhantomData,
+        }
+    }
+
+    /// # Safety
+    /// No part that is alive at the same time, in any task, shares an element with this one.
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn part(&self, start: usize, len: usize) -> &mut [T] {
+        assert!(
+            start <= self.len && len <= self.len - start,
+            "a part lies in its slice"
+        );
+        // SAFETY: inside the slice by the assertion, and not shared by the caller's word.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(start), len) }
+    }
+}

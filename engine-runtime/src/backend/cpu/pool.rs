@@ -1,0 +1,289 @@
+//! A small pool of pinned threads that run one job at a time, cut into tasks.
+//!
+//! The thread that asks for a job takes part in it, and does not wait for sleepers: whoever is awake takes the next
+//! task. So which thread runs a task is chance, and no result may depend on it; tasks differ in what they write, never in
+//! how a sum is split. Between jobs workers spin for a moment, since a step launches hundreds of jobs, and then sleep.
+
+use std::any::Any;
+use std::cell::UnsafeCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::machine;
+
+/// How long an idle worker spins before it sleeps.
+const SPIN: Duration = Duration::from_micros(200);
+
+pub(super) struct Pool {
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    /// The generation of the job (high half), [`OPEN`], and how many workers are in it.
+    state: AtomicU64,
+    job: UnsafeCell<Option<Job>>,
+    next: AtomicUsize,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+    sleepers: Mutex<usize>,
+    wake: Condvar,
+    /// Whether `sleepers` may be other than 0.
+    asleep: AtomicBool,
+    closing: AtomicBool,
+}
+
+/// Workers may enter the job.
+const OPEN: u64 = 1 << 31;
+const COUNT: u64 = OPEN - 1;
+const GENERATION: u64 = 1 << 32;
+
+#[derive(Clone, Copy)]
+struct Job {
+    run: *const (dyn Fn(usize) + Sync),
+    tasks: usize,
+}
+
+// SAFETY: `job` is written by the one caller of `run` while no worker is in a job, and read by workers that the state
+// has let in; the function it points to is Sync, and outlives the job because `run` waits for every worker to leave.
+unsafe impl Sync for Shared {}
+// SAFETY: as above.
+unsafe impl Send for Shared {}
+
+impl Pool {
+    /// `threads` of them, the caller's included; `None`: one for each core that this process may use.
+    pub fn new(threads: Option<usize>) -> std::io::Result<Self> {
+        let cores = machine::cores();
+        let threads = threads.unwrap_or(cores.len()).max(1);
+        let mut pool = Self {
+            shared: Arc::new(Shared {
+                state: AtomicU64::new(0),
+                job: UnsafeCell::new(None),
+                next: AtomicUsize::new(0),
+                panic: Mutex::new(None),
+                sleepers: Mutex::new(0),
+                wake: Condvar::new(),
+                asleep: AtomicBool::new(false),
+                closing: AtomicBool::new(false),
+            }),
+            workers: Vec::new(),
+        };
+        for worker in 1..threads {
+            let shared = Arc::clone(&pool.shared);
+            // More threads than cores are left to the system, as the caller's thread is.
+            let core = (threads <= cores.len()).then(|| cores[worker]);
+            let thread = std::thread::Builder::new()
+                .name(format!("cpu-{worker}"))
+                .spawn(move || {
+                    core.inspect(|core| machine::pin(*core));
+                    shared.work();
+                })?;
+            pool.workers.push(thread);
+        }
+        Ok(pool)
+    }
+
+    pub fn threads(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// Runs `task(0)` to `task(tasks - 1)`, in any order and on any thread, and returns when all are done. A panic in
+    /// a task goes on in the caller when the others have stopped; the pool stays as it was.
+    pub fn run(&mut self, tasks: usize, task: impl Fn(usize) + Sync) {
+        if tasks <= 1 || self.workers.is_empty() {
+            (0..tasks).for_each(task);
+            return;
+        }
+        let run: &(dyn Fn(usize) + Sync) = &task;
+        // SAFETY: only the lifetime is left out; this function waits until nobody uses the job any more.
+        let run: *const (dyn Fn(usize) + Sync + 'static) = unsafe { std::mem::transmute(run) };
+        self.shared.open(Job { run, tasks });
+        self.shared.take_tasks(Job { run, tasks });
+        self.shared.close();
+        let panic = self
+            .shared
+            .panic
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.closing.store(true, Ordering::SeqCst);
+        self.shared.wake_all();
+        for worker in self.workers.drain(..) {
+            // A worker catches what its tasks throw, and has nothing else to say.
+            let _ = worker.join();
+        }
+    }
+}
+
+impl Shared {
+    fn open(&self, job: Job) {
+        // SAFETY: `close` of the job before has seen the last worker leave, and none enters until the state is open.
+        unsafe { *self.job.get() = Some(job) };
+        self.next.store(0, Ordering::Relaxed);
+        let generation = self.state.load(Ordering::Relaxed) & !(GENERATION - 1);
+        // Sequentially consistent, as is the worker's way to bed: one of the two sees the other.
+        self.state
+            .store(generation.wrapping_add(GENERATION) | OPEN, Ordering::SeqCst);
+        if self.asleep.load(Ordering::SeqCst) {
+            self.wake_all();
+        }
+    }
+
+    fn wake_all(&self) {
+        let _sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        self.wake.notify_all();
+    }
+
+    /// Lets nobody in any more and waits for those who are.
+    fn close(&self) {
+        self.state.fetch_and(!OPEN, Ordering::Relaxed);
+        let mut spins = 0_u32;
+        while self.state.load(Ordering::Acquire) & COUNT != 0 {
+            spins += 1;
+            // The system may have taken a worker off its core.
+            if spins.is_multiple_of(1 << 14) {
+                std::thread::yield_now();
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    fn take_tasks(&self, job: Job) {
+        let taken = catch_unwind(AssertUnwindSafe(|| {
+            loop {
+                let task = self.next.fetch_add(1, Ordering::Relaxed);
+                if task >= job.tasks {
+                    return;
+                }
+                // SAFETY: `run` keeps the function alive until `close` returns.
+                unsafe { (*job.run)(task) };
+            }
+        }));
+        if let Err(panic) = taken {
+            self.next.store(job.tasks, Ordering::Relaxed);
+            *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
+        }
+    }
+
+    /// A worker's life.
+    fn work(&self) {
+        let mut done = 0;
+        while let Some(generation) = self.next_job(done) {
+            done = generation;
+            if self.enter(generation) {
+                // SAFETY: this worker was let in, so the job was written before and stays until it leaves.
+                let job = unsafe { *self.job.get() };
+                self.take_tasks(job.expect("an open job is written"));
+                self.state.fetch_sub(1, Ordering::Release);
+            }
+        }
+    }
+
+    /// The generation of a job other than `done` that is open; `None` when the pool closes.
+    fn next_job(&self, done: u64) -> Option<u64> {
+        let open = || {
+            let state = self.state.load(Ordering::SeqCst);
+            let generation = state / GENERATION;
+            (state & OPEN != 0 && generation != done).then_some(generation)
+        };
+        let start = Instant::now();
+        while start.elapsed() < SPIN {
+            for _ in 0..64 {
+                if let Some(generation) = open() {
+                    return Some(generation);
+                }
+                std::hint::spin_loop();
+            }
+            if self.closing.load(Ordering::Relaxed) {
+                return None;
+            }
+        }
+        let mut sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        *sleepers += 1;
+        self.asleep.store(true, Ordering::SeqCst);
+        let found = loop {
+            if self.closing.load(Ordering::SeqCst) {
+                break None;
+            }
+            if let Some(generation) = open() {
+                break Some(generation);
+            }
+            sleepers = self
+                .wake
+                .wait(sleepers)
+                .unwrap_or_else(PoisonError::into_inner);
+        };
+        *sleepers -= 1;
+        self.asleep.store(*sleepers > 0, Ordering::SeqCst);
+        found
+    }
+
+    fn enter(&self, generation: u64) -> bool {
+        self.state
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, |state| {
+                (state & OPEN != 0 && state / GENERATION == generation).then_some(state + 1)
+            })
+            .is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum_of_tasks(pool: &mut Pool, tasks: usize) -> usize {
+        let sum = AtomicUsize::new(0);
+        pool.run(tasks, |task| {
+            sum.fetch_add(task + 1, Ordering::Relaxed);
+        });
+        sum.into_inner()
+    }
+
+    #[test]
+    fn every_task_runs_once() {
+        for threads in [1, 2, 3, 8] {
+            let mut pool = Pool::new(Some(threads)).expect("threads start");
+            for tasks in (0..2000).map(|i| i % 40) {
+                assert_eq!(sum_of_tasks(&mut pool, tasks), tasks * (tasks + 1) / 2);
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_leaves_the_pool_usable() {
+        let mut pool = Pool::new(Some(3)).expect("threads start");
+        for round in 0..100 {
+            let panic = catch_unwind(AssertUnwindSafe(|| {
+                pool.run(20, |task| assert_ne!(task, round % 20, "poisoned task"));
+            }));
+            assert!(panic.is_err());
+            assert_eq!(sum_of_tasks(&mut pool, 20), 210);
+        }
+    }
+
+    #[test]
+    fn sleepers_wake_for_a_job() {
+        let mut pool = Pool::new(Some(4)).expect("threads start");
+        for _ in 0..20 {
+            std::thread::sleep(2 * SPIN);
+            // Every task waits for all four threads, so it ends only if the sleepers came.
+            let arrived = AtomicUsize::new(0);
+            pool.run(4, |_| {
+                arrived.fetch_add(1, Ordering::SeqCst);
+                while arrived.load(Ordering::SeqCst) < 4 {
+                    std::thread::yield_now();
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! One suite for all backends: every op against the `reference` one, and batch invariance bit by bit.
+//!
+//! Each backend runs the same tests under its own name. One whose instructions this machine lacks reports itself as
+//! skipped. Tolerances are stated where they are used: f32 sums against f64 sums, and what a format rounds away.
+
+mod conformance {
+    pub mod attention;
+    pub mod inputs;
+    pub mod matmul;
+    pub mod rows;
+    pub mod sampler;
+}
+
+use engine_runtime::backend::cpu::{Cpu, Portable};
+use engine_runtime::backend::reference::Reference;
+use engine_runtime::backend::{Backend, DeviceOptions, Ops};
+use engine_runtime::dtype::{BF16, Dense, Element, F16, F32, Float};
+
+/// A backend under test with weights in `D`, opened with any number of threads; `None` where this machine cannot.
+pub trait Subject<D: Float>: Ops<Dense<D>, Act = f32> {
+    fn start(threads: usize) -> Option<Self> {
+        let options = DeviceOptions {
+            threads: Some(threads),
+        };
+        match Self::open(&options) {
+            Ok(device) => Some(device),
+            Err(error) => {
+                let thread = std::thread::current();
+                eprintln!("skipped {}: {error}", thread.name().unwrap_or_default());
+                None
+            }
+        }
+    }
+}
+
+impl<D: Float, B: Ops<Dense<D>, Act = f32>> Subject<D> for B {}
+
+/// Thread counts under which results must be equal.
+pub const THREADS: [usize; 4] = [1, 2, 3, 5];
+
+/// `data` on the device.
+pub fn put<B: Backend, T: Element>(device: &mut B, data: &[T]) -> B::Array<T> {
+    let mut array = device.alloc("a test array", data.len()).expect("allocates");
+    device.upload(&mut array, data).expect("uploads");
+    array
+}
+
+/// The first `len` elements.
+pub fn get<B: Backend, T: Element>(device: &mut B, array: &B::Array<T>, len: usize) -> Vec<T> {
+    let mut data = vec![T::zeroed(); len];
+    device.read(array, &mut data).expect("reads");
+    data
+}
+
+/// Every element within `tolerance` of the expected one, or both not numbers.
+#[track_caller]
+pub fn assert_close(what: &str, got: &[f32], expected: &[f32], tolerance: impl Fn(usize) -> f32) {
+    assert_eq!(got.len(), expected.len(), "{what}: lengths");
+    for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
+        let close = (got - expected).abs() <= tolerance(i)
+            || got == expected
+            || got.is_nan() && expected.is_nan();
+        assert!(close, "{what}: element {i} is {got}, expected {expected}");
+    }
+}
+
+#[track_caller]
+pub fn assert_same_bits(what: &str, got: &[f32], expected: &[f32]) {
+    assert_eq!(got.len(), expected.len(), "{what}: lengths");
+    for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
+        let same = got.to_bits() == expected.to_bits();
+        assert!(same, "{what}: element {i} is {got}, expected {expected}");
+    }
+}
+
+macro_rules! suite {
+    ($($name:ident: $backend:ty, $format:ty;)+) => {$(
+        mod $name {
+            use super::*;
+
+            type B = $backend;
+            type D = $format;
+
+            #[test]
+            fn matmul() {
+                conformance::matmul::agrees::<D, B>();
+            }
+            #[test]
+            fn matmul_is_batch_invariant() {
+                conformance::matmul::is_batch_invariant::<D, B>();
+            }
+            #[test]
+            fn embed() {
+                conformance::rows::embed_agrees::<D, B>();
+            }
+            #[test]
+            fn norms() {
+                conformance::rows::norms_agree::<D, B>();
+            }
+            #[test]
+            fn rope() {
+                conformance::rows::rope_agrees::<D, B>();
+            }
+            #[test]
+            fn silu_mul() {
+                conformance::rows::silu_mul_agrees::<D, B>();
+            }
+            #[test]
+            fn gather_rows() {
+                conformance::rows::gather_rows_agrees::<D, B>();
+            }
+            #[test]
+            fn rows_are_batch_invariant() {
+                conformance::rows::are_batch_invariant::<D, B>();
+            }
+            #[test]
+            fn attention() {
+                conformance::attention::agrees::<D, B>();
+            }
+            #[test]
+            fn attention_is_batch_invariant() {
+                conformance::attention::is_batch_invariant::<D, B>();
+            }
+            #[test]
+            fn process_logits() {
+                conformance::sampler::process_agrees::<D, B>();
+            }
+            #[test]
+            fn sample() {
+                conformance::sampler::sample_agrees::<D, B>();
+            }
+            #[test]
+            fn logprobs() {
+                conformance::sampler::logprobs_agree::<D, B>();
+            }
+            #[test]
+            fn sampler_is_batch_invariant() {
+                conformance::sampler::is_batch_invariant::<D, B>();
+            }
+            #[test]
+            fn wrong_indices_are_refused() {
+                conformance::rows::wrong_indices_are_refused::<D, B>();
+            }
+        }
+    )+};
+}
+
+suite! {
+    reference_f32: Reference, F32;
+    reference_bf16: Reference, BF16;
+    portable_f32: Cpu<Portable>, F32;
+    portable_f16: Cpu<Portable>, F16;
+    portable_bf16: Cpu<Portable>, BF16;
+}
+
+#[cfg(target_arch = "x86_64")]
+use engine_runtime::backend::cpu::{Avx2, Avx512, Avx512Bf16};
+
+#[cfg(target_arch = "x86_64")]
+suite! {
+    avx2_f32: Cpu<Avx2>, F32;
+    avx2_f16: Cpu<Avx2>, F16;
+    avx2_bf16: Cpu<Avx2>, BF16;
+    avx512_f32: Cpu<Avx512>, F32;
+    avx512_f16: Cpu<Avx512>, F16;
+    avx512_bf16: Cpu<Avx512>, BF16;
+    avx512bf16_f32: Cpu<Avx512Bf16>, F32;
+    avx512bf16_f16: Cpu<Avx512Bf16>, F16;
+    avx512bf16_bf16: Cpu<Avx512Bf16>, BF16;
+}

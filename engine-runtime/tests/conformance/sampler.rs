@@ -1,0 +1,388 @@
+//! Processing logits, drawing, logprobs.
+
+use bytemuck::Zeroable;
+use engine_runtime::backend::reference::Reference;
+use engine_runtime::backend::{LogitEdit, NO_TOKEN, Ops, SamplingRow, SamplingTable, SeenToken};
+use engine_runtime::dtype::{Dense, Float};
+
+use super::inputs::Random;
+use crate::{Subject, THREADS, assert_close, assert_same_bits, get, put};
+
+/// A batch of logits with the settings of each row.
+struct Case {
+    vocab: usize,
+    /// [rows, vocab]
+    logits: Vec<f32>,
+    rows: Vec<SamplingRow>,
+    seen: Vec<SeenToken>,
+    edits: Vec<LogitEdit>,
+}
+
+const NEUTRAL: SamplingRow = SamplingRow {
+    temperature: 1.0,
+    top_p: 1.0,
+    min_p: 0.0,
+    top_k: 0,
+    uniform: 0.0,
+    repetition_penalty: 1.0,
+    presence_penalty: 0.0,
+    frequency_penalty: 0.0,
+    seen_start: 0,
+    seen_end: 0,
+    edits_start: 0,
+    edits_end: 0,
+    top_logprobs: 0,
+    processed_logprobs: 0,
+};
+
+impl Case {
+    fn random(random: &mut Random, rows: usize, vocab: usize) -> Self {
+        let mut case = Self {
+            vocab,
+            logits: random
+                .values(rows * vocab)
+                .iter()
+                .map(|x| x * 3.0)
+                .collect(),
+            rows: vec![],
+            seen: vec![],
+            edits: vec![],
+        };
+        for row in 0..rows {
+            case.spoil(random, row);
+            let (seen, edits) = (case.seen.len(), case.edits.len());
+            // Duplicates among edits add up; a token is seen once, with its count.
+            for token in random.permutation(vocab).into_iter().take(3) {
+                let (token, count) = (token as u32, random.below(3) as u32);
+                case.seen.push(SeenToken { token, count });
+            }
+            for _ in 0..random.below(4) {
+                let (token, bias) = (random.below(vocab) as u32, random.values(1)[0]);
+                let bias = if random.below(3) == 0 {
+                    f32::NEG_INFINITY
+                } else {
+                    bias
+                };
+                case.edits.push(LogitEdit { token, bias });
+            }
+            case.rows.push(SamplingRow {
+                temperature: [0.0, 0.3, 1.0, 1.7][random.below(4)],
+                top_p: [1.0, 0.9, 0.5, 1e-6][random.below(4)],
+                min_p: [0.0, 0.05, 1.0][random.below(3)],
+                top_k: [0, 1, 7, 5000][random.below(4)],
+                uniform: random.uniform(),
+                repetition_penalty: [1.0, 1.3][random.below(2)],
+                presence_penalty: [0.0, 0.4][random.below(2)],
+                frequency_penalty: [0.0, -0.2][random.below(2)],
+                seen_start: seen as u32,
+                seen_end: case.seen.len() as u32,
+                edits_start: edits as u32,
+                edits_end: case.edits.len() as u32,
+                top_logprobs: random.below(6) as u32,
+                processed_logprobs: random.below(2) as u32,
+            });
+        }
+        case
+    }
+
+    /// Ties, infinities and what is not a number, in some rows.
+    fn spoil(&mut self, random: &mut Random, row: usize) {
+        let vocab = self.vocab;
+        let logits = &mut self.logits[row * vocab..(row + 1) * vocab];
+        match random.below(8) {
+            0 => logits.fill(0.5),
+            1 => logits.fill(f32::NAN),
+            2 => logits[random.below(vocab)] = f32::NAN,
+            3 => logits[random.below(vocab)] = f32::NEG_INFINITY,
+            4 => logits[random.below(vocab)] = f32::INFINITY,
+            5 => logits.iter_mut().step_by(2).for_each(|x| *x = x.round()),
+            _ => {}
+        }
+    }
+
+    /// Rows `start..end` as a batch of their own.
+    fn part(&self, start: usize, end: usize) -> Self {
+        Self {
+            vocab: self.vocab,
+            logits: self.logits[start * self.vocab..end * self.vocab].to_vec(),
+            rows: self.rows[start..end].to_vec(),
+            seen: self.seen.clone(),
+            edits: self.edits.clone(),
+        }
+    }
+
+    /// The scores that the device makes of the logits.
+    fn process<D: Float, B: Subject<D>>(&self, device: &mut B) -> Vec<f32> {
+        let tables = Tables::put(device, self);
+        let logits = put(device, &self.logits);
+        let mut scores = put(device, &vec![f32::NAN; self.logits.len()]);
+        let rows = self.rows.len();
+        Ops::<Dense<D>>::process_logits(
+            device,
+            &logits,
+            tables.get(),
+            rows,
+            self.vocab,
+            &mut scores,
+        )
+        .expect("launches");
+        get(device, &scores, self.logits.len())
+    }
+
+    /// One result a row from given scores: the drawn token, and what `logprobs` writes behind `token` if it is given.
+    fn results<D: Float, B: Subject<D>>(
+        &self,
+        device: &mut B,
+        scores: &[f32],
+        tokens: Option<&[u32]>,
+    ) -> Vec<Vec<u32>> {
+        const STRIDE: usize = 3 + 2 * 5;
+        let (rows, vocab) = (self.rows.len(), self.vocab);
+        let tables = Tables::put(device, self);
+        let [logits, scores] = [&self.logits, scores].map(|data| put(device, data));
+        let mut results = vec![7; rows * STRIDE];
+        for (result, token) in results.chunks_mut(STRIDE).zip(tokens.unwrap_or_default()) {
+            result[0] = *token;
+        }
+        let mut results = put(device, &results);
+        if tokens.is_none() {
+            let table = tables.get();
+            Ops::<Dense<D>>::sample(device, &scores, table, rows, vocab, &mut results, STRIDE)
+                .expect("launches");
+        }
+        let table = tables.get();
+        Ops::<Dense<D>>::logprobs(
+            device,
+            &logits,
+            &scores,
+            table,
+            rows,
+            vocab,
+            &mut results,
+            STRIDE,
+        )
+        .expect("launches");
+        get(device, &results, rows * STRIDE)
+            .chunks(STRIDE)
+            .map(<[u32]>::to_vec)
+            .collect()
+    }
+}
+
+/// Settings in device memory.
+struct Tables<B: engine_runtime::backend::Backend> {
+    rows: B::Array<SamplingRow>,
+    seen: B::Array<SeenToken>,
+    edits: B::Array<LogitEdit>,
+}
+
+impl<B: engine_runtime::backend::Backend> Tables<B> {
+    fn put(device: &mut B, case: &Case) -> Self {
+        Self {
+            rows: put(device, &case.rows),
+            seen: put(device, &case.seen),
+            edits: put(device, &case.edits),
+        }
+    }
+
+    fn get(&self) -> SamplingTable<'_, B> {
+        SamplingTable {
+            rows: &self.rows,
+            seen: &self.seen,
+            edits: &self.edits,
+        }
+    }
+}
+
+const VOCABS: [usize; 6] = [1, 3, 31, 33, 500, 2001];
+
+pub fn process_agrees<D: Float, B: Subject<D>>() {
+    let Some(mut device) = B::start(3) else {
+        return;
+    };
+    let mut random = Random(12);
+    for vocab in VOCABS {
+        for _ in 0..8 {
+            let case = Case::random(&mut random, 20, vocab);
+            let got = case.process::<D, _>(&mut device);
+            let expected = case.process::<D, _>(&mut Reference::default());
+            let rows = got.chunks(vocab).zip(expected.chunks(vocab));
+            for ((got, expected), row) in rows.zip(&case.rows) {
+                compare_scores(got, expected, row);
+            }
+        }
+    }
+}
+
+/// Equal, but that a token at the very edge of top-p or min-p may be kept by one and dropped by the other: its weight
+/// and the cumulative weight of those before it are known within 1e-5.
+fn compare_scores(got: &[f32], expected: &[f32], row: &SamplingRow) {
+    let differing: Vec<usize> = (0..got.len())
+        .filter(|&i| got[i].to_bits() != expected[i].to_bits())
+        .collect();
+    if differing.is_empty() {
+        return;
+    }
+    assert!(row.top_p < 1.0 || row.min_p > 0.0, "{row:?}: {differing:?}");
+    let kept = |scores: &[f32], i: usize| f64::from(scores[i]) > f64::NEG_INFINITY;
+    let union: Vec<f32> = got.iter().zip(expected).map(|(a, b)| a.max(*b)).collect();
+    let largest = union.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weight = |i: usize| f64::from(union[i] - largest).exp();
+    for &i in &differing {
+        assert_ne!(
+            kept(got, i),
+            kept(expected, i),
+            "{row:?}: score {i} differs"
+        );
+    }
+    // Among the tokens with the least weights of those kept, all that differ have one weight, or next to none.
+    let (least, most) = differing
+        .iter()
+        .map(|&i| weight(i))
+        .fold((f64::MAX, 0.0_f64), |(least, most), w| {
+            (least.min(w), most.max(w))
+        });
+    assert!(
+        most - least <= 1e-5 * most && differing.len() == 1,
+        "{row:?}: {differing:?} differ"
+    );
+}
+
+#[test]
+fn compare_scores_finds_a_wrong_one() {
+    let expected = [1.0, 2.0, f32::NEG_INFINITY, 0.5];
+    for wrong in [
+        [1.0, 2.0, f32::NEG_INFINITY, 0.6],
+        [f32::NEG_INFINITY, 2.0, f32::NEG_INFINITY, f32::NEG_INFINITY],
+    ] {
+        let row = SamplingRow {
+            top_p: 0.9,
+            ..NEUTRAL
+        };
+        let compared = std::panic::catch_unwind(|| compare_scores(&wrong, &expected, &row));
+        assert!(compared.is_err());
+    }
+}
+
+pub fn sample_agrees<D: Float, B: Subject<D>>() {
+    let Some(mut device) = B::start(3) else {
+        return;
+    };
+    let mut random = Random(13);
+    let mut drawn = std::collections::BTreeSet::new();
+    for vocab in VOCABS {
+        for _ in 0..8 {
+            let case = Case::random(&mut random, 20, vocab);
+            let scores = case.process::<D, _>(&mut Reference::default());
+            let got = case.results::<D, _>(&mut device, &scores, None);
+            let expected = case.results::<D, _>(&mut Reference::default(), &scores, None);
+            for (i, row) in case.rows.iter().enumerate() {
+                let scores = &scores[i * vocab..(i + 1) * vocab];
+                let (got, expected) = (got[i][0], expected[i][0]);
+                drawn.insert(got);
+                let at_the_edge = || edge(scores, got) && edge(scores, expected);
+                let near = got == expected
+                    || row.temperature > 0.0
+                        && got != NO_TOKEN
+                        && expected != NO_TOKEN
+                        && at_the_edge()
+                        && between(scores, got, expected) < 2e-6;
+                assert!(near, "{row:?}: drew {got}, expected {expected}");
+            }
+        }
+    }
+    assert!(
+        drawn.contains(&NO_TOKEN) && drawn.len() > 100,
+        "too little was drawn"
+    );
+}
+
+/// Whether the token can be drawn at all.
+fn edge(scores: &[f32], token: u32) -> bool {
+    scores[token as usize] > f32::NEG_INFINITY
+}
+
+/// The probability that lies strictly between two tokens, by id.
+fn between(scores: &[f32], a: u32, b: u32) -> f64 {
+    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weights: Vec<f64> = scores
+        .iter()
+        .map(|x| f64::from(x - largest).exp())
+        .collect();
+    let (a, b) = (a.min(b) as usize, a.max(b) as usize);
+    weights[a + 1..b].iter().sum::<f64>() / weights.iter().sum::<f64>()
+}
+
+pub fn logprobs_agree<D: Float, B: Subject<D>>() {
+    let Some(mut device) = B::start(3) else {
+        return;
+    };
+    let mut random = Random(14);
+    for vocab in VOCABS {
+        for _ in 0..8 {
+            let case = Case::random(&mut random, 20, vocab);
+            let scores = case.process::<D, _>(&mut Reference::default());
+            let tokens: Vec<u32> = (0..20)
+                .map(|_| match random.below(10) {
+                    0 => NO_TOKEN,
+                    _ => random.below(vocab) as u32,
+                })
+                .collect();
+            let got = case.results::<D, _>(&mut device, &scores, Some(&tokens));
+            let expected = case.results::<D, _>(&mut Reference::default(), &scores, Some(&tokens));
+            for ((got, expected), row) in got.iter().zip(&expected).zip(&case.rows) {
+                let ids = |result: &[u32]| -> Vec<u32> {
+                    let pairs = result[3..].chunks(2).map(|pair| pair[0]);
+                    [result[0], result[2]].into_iter().chain(pairs).collect()
+                };
+                assert_eq!(ids(got), ids(expected), "{row:?}");
+                let logprobs = |result: &[u32]| -> Vec<f32> {
+                    let pairs = 3 + 2 * row.top_logprobs as usize;
+                    let bits = result[3..pairs].chunks(2).map(|pair| pair[1]);
+                    [result[1]]
+                        .into_iter()
+                        .chain(bits)
+                        .map(f32::from_bits)
+                        .collect()
+                };
+                let (got, expected) = (logprobs(got), logprobs(expected));
+                // The logarithm of a sum known within 1e-6 of itself.
+                assert_close("logprob", &got, &expected, |i| {
+                    2e-6 + 2e-7 * expected[i].abs()
+                });
+            }
+        }
+    }
+}
+
+pub fn is_batch_invariant<D: Float, B: Subject<D>>() {
+    let mut random = Random(15);
+    let (rows, vocab) = (40, 777);
+    let case = Case::random(&mut random, rows, vocab);
+    let Some(mut device) = B::start(1) else {
+        return;
+    };
+    let scores = case.process::<D, _>(&mut device);
+    let results = case.results::<D, _>(&mut device, &scores, None);
+    for threads in THREADS {
+        let Some(mut device) = B::start(threads) else {
+            return;
+        };
+        for len in [1, 2, 7, 40] {
+            for start in (0..rows).step_by(len).filter(|start| start + len <= rows) {
+                let part = case.part(start, start + len);
+                let got = part.process::<D, _>(&mut device);
+                let expected = &scores[start * vocab..(start + len) * vocab];
+                assert_same_bits("scores", &got, expected);
+                let got = part.results::<D, _>(&mut device, expected, None);
+                assert_eq!(
+                    got,
+                    results[start..start + len],
+                    "{len} rows, {threads} threads"
+                );
+            }
+        }
+    }
+    let zero = SamplingRow::zeroed();
+    assert_eq!(zero.top_k, 0, "a zeroed row is a row");
+}
