@@ -30,10 +30,16 @@ pub fn write(path: &Path, out: &mut Output) -> Result<(), Failure> {
 /// Every cell that the profile touches.
 fn sound(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
     let (set, family) = (plan.set(), plan.target.family());
+    let (name, target) = (&plan.name, plan.target.name);
+    if set.is_empty() {
+        return writeln!(
+            out,
+            "{STRONG}{name}{STRONG:#} works on {target}. It asks for no feature of the matrix."
+        );
+    }
     writeln!(
         out,
-        "{STRONG}{}{STRONG:#} works on {}. It rests on these cells:\n",
-        plan.name, plan.target.name
+        "{STRONG}{name}{STRONG:#} works on {target}. It rests on these cells:\n"
     )?;
     for cell in MATRIX.touched(set, family) {
         let what = cell.id.to_string().replace('`', "");

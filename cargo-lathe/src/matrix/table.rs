@@ -13,13 +13,18 @@ use crate::paint::{BAD, DIM, GOOD, UNSURE};
 /// Columns of a pair and of a hardware cell.
 const PAIR: usize = 2;
 const HARDWARE: usize = 5;
+/// Letters of a family's name at the head of its column, where there are several.
+const HEAD: usize = HARDWARE - 1;
 
 pub fn write(view: &View, out: &mut impl Write) -> io::Result<()> {
     let names = names_width(view);
     write!(out, "{:names$}", "")?;
     for family in &view.families {
-        let head: String = family.name().chars().take(HARDWARE - 1).collect();
-        write!(out, "{DIM}{head:>HARDWARE$}{DIM:#}")?;
+        let head = match view.families.len() {
+            1 => family.name(),
+            _ => family.name().get(..HEAD).unwrap_or(family.name()),
+        };
+        write!(out, "{DIM} {head:>HEAD$}{DIM:#}")?;
     }
     writeln!(out)?;
     for feature in view.features.iter() {

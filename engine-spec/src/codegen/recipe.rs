@@ -111,10 +111,12 @@ fn baked(shape: &Shape) -> TokenStream {
     ]
     .map(number);
     quote! {
+        use ::engine_runtime::models::{Dims, Shape};
+
         pub struct #baked;
 
-        impl ::engine_runtime::models::Shape for #baked {
-            const KNOWN: Option<::engine_runtime::models::Dims> = Some(::engine_runtime::models::Dims {
+        impl Shape for #baked {
+            const KNOWN: Option<Dims> = Some(Dims {
                 layers: #layers,
                 hidden: #hidden,
                 q_heads: #heads,

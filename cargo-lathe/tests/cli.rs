@@ -1,0 +1,171 @@
+//! What `cargo lathe` says, case by case: arguments in, what is printed and the exit status out.
+//!
+//! Every case runs in the repository's root and as in a pipe, so that nothing is coloured.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+fn lathe(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-lathe"));
+    command
+        .args(arguments)
+        .current_dir(ROOT)
+        .env_remove("CLICOLOR_FORCE")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Arguments, exit status, standard output, standard error: one text.
+fn say(arguments: &[&str]) -> String {
+    let output = lathe(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let (out, err) = (text(output.stdout), text(output.stderr));
+    let status = output.status.code().unwrap();
+    let err = if err.is_empty() {
+        String::new()
+    } else {
+        format!("--- standard error\n{err}")
+    };
+    format!(
+        "$ cargo lathe {}\n{out}{err}--- exit {status}\n",
+        arguments.join(" ")
+    )
+}
+
+macro_rules! cases {
+    ($($name:ident: $($argument:literal)+;)+) => {$(
+        #[test]
+        fn $name() {
+            insta::assert_snapshot!(say(&[$($argument),+]));
+        }
+    )+};
+}
+
+cases! {
+    check_sound: "check" "profiles/portable.toml" "profiles/default.toml";
+    check_refused: "check" "tests/profiles/bad/pair.toml" "profiles/portable.toml";
+    check_short: "check" "--format" "short" "tests/profiles/bad/pair.toml" "tests/profiles/bad/hardware.toml" "no/such.toml";
+    check_json: "check" "--format" "json" "profiles/portable.toml" "tests/profiles/bad/hardware.toml";
+    check_nothing: "check";
+    explain_rules: "explain";
+    explain_rule: "explain" "e0102";
+    explain_rule_by_name: "explain" "unknown-pair";
+    explain_no_rule: "explain" "E0999";
+    explain_feature: "explain" "lora";
+    explain_alias: "explain" "APC";
+    explain_family: "explain" "volta";
+    explain_pair: "explain" "chunked-prefill" "lora";
+    explain_pair_as_rustc_names_it: "explain" "legal::mark::Lora" "ChunkedPrefill";
+    explain_unknown_pair: "explain" "guided" "LoRA";
+    explain_hardware: "explain" "chunked-prefill" "v100-sxm2-16gb";
+    explain_hardware_backwards: "explain" "cpu" "cuda-graph";
+    explain_typo: "explain" "chunked-prefil" "volta";
+    explain_two_targets: "explain" "volta" "cpu";
+    explain_refused_profile: "explain" "tests/profiles/bad/pair.toml";
+    explain_sound_profile: "explain" "profiles/portable.toml";
+    matrix: "matrix";
+    matrix_of_a_device: "matrix" "--target" "v100-sxm2-16gb";
+    matrix_of_a_typo: "matrix" "--target" "volto";
+    matrix_of_a_profile: "matrix" "--profile" "tests/profiles/good/t4-rag.toml";
+    matrix_markdown: "matrix" "--profile" "tests/profiles/good/t4-rag.toml" "--format" "markdown";
+    matrix_count: "matrix" "--count";
+    matrix_count_of_a_family: "matrix" "--count" "--target" "cpu";
+    plan: "plan" "profiles/portable.toml";
+    plan_with_memory: "plan" "tests/profiles/good/v100-chat.toml";
+    plan_json: "plan" "profiles/portable.toml" "--format" "json";
+    plan_refused: "plan" "tests/profiles/bad/hardware.toml";
+    expand: "expand" "profiles/portable.toml";
+    expand_with_manifest: "expand" "--manifest" "profiles/portable.toml";
+    diff: "diff" "tests/profiles/good/t4-rag.toml" "tests/profiles/good/a100-adapters.toml";
+    diff_of_the_same: "diff" "profiles/portable.toml" "profiles/portable.toml";
+    build_refused: "build" "tests/profiles/bad/hardware.toml";
+    inspect_no_object: "inspect" "Cargo.toml";
+    inspect_no_file: "inspect" "no/such/engine";
+    help: "--help";
+}
+
+#[test]
+fn the_tsv_is_the_table_with_the_engine_beside_it() {
+    let output = lathe(&["matrix", "--format", "tsv"]).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let without_engine = printed.lines().map(|line| {
+        let mut cells: Vec<&str> = line.split('\t').collect();
+        assert_eq!(cells.len(), 7, "{line}");
+        cells.remove(4);
+        cells.join("\t") + "\n"
+    });
+    let table =
+        std::fs::read_to_string(Path::new(ROOT).join("engine-spec/matrix/cells.tsv")).unwrap();
+    assert_eq!(without_engine.collect::<String>(), table);
+}
+
+#[test]
+fn every_cell_of_the_picture_says_what_it_is() {
+    let output = lathe(&["matrix", "--format", "svg"]).output().unwrap();
+    let picture = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(picture.matches("<title>").count(), 1 + 210);
+    let committed = Path::new(ROOT).join("docs/matrix.svg");
+    if std::env::var_os("LATHE_BLESS").is_some() {
+        std::fs::write(&committed, &picture).unwrap();
+    }
+    let committed = std::fs::read_to_string(committed).unwrap_or_default();
+    assert!(
+        picture == committed,
+        "docs/matrix.svg is stale: run the tests with LATHE_BLESS=1"
+    );
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    for arguments in [
+        &["matrix", "--format", "tsv"][..],
+        &["explain"],
+        &["--help"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = lathe(arguments)
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+            .wait_with_output()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8(output.stderr).unwrap(),
+            "",
+            "{arguments:?}"
+        );
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+    }
+}
+
+#[test]
+fn colours_are_for_terminals_and_for_those_who_ask() {
+    let coloured = |arguments: &[&str]| lathe(arguments).output().unwrap().stdout.contains(&0x1b);
+    assert!(!coloured(&["matrix"]));
+    assert!(!coloured(&["matrix", "--color", "never"]));
+    assert!(coloured(&["matrix", "--color", "always"]));
+    assert!(coloured(&[
+        "check",
+        "--color",
+        "always",
+        "tests/profiles/bad/pair.toml"
+    ]));
+}
+
+#[test]
+fn it_also_runs_as_cargo_runs_it_from_the_path() {
+    assert_eq!(
+        say(&["lathe", "matrix", "--count"])
+            .lines()
+            .skip(1)
+            .collect::<Vec<_>>(),
+        say(&["matrix", "--count"])
+            .lines()
+            .skip(1)
+            .collect::<Vec<_>>()
+    );
+}
