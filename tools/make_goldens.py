@@ -32,7 +32,7 @@ import safetensors.torch
 import torch
 import transformers
 
-from tiny_checkpoints import LINEAR_ROPE, LLAMA3_ROPE, Checkpoint, Reference, bounds, load, prompts, reference
+from tiny_checkpoints import LINEAR_ROPE, LLAMA3_ROPE, YARN_ROPE, Checkpoint, Reference, bounds, load, prompts, reference
 from tiny_tokenizers import TOKENIZERS, write_golden
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,6 +69,9 @@ CHECKPOINTS = {
     ),
     "qwen2-bf16": Checkpoint(
         "qwen2", hidden=48, heads=3, kv_heads=3, head_dim=16, ffn=64, vocab=96, dtype="bf16", config_version=5
+    ),
+    "qwen2-yarn": Checkpoint(
+        "qwen2", hidden=48, heads=2, kv_heads=1, head_dim=24, ffn=48, vocab=96, rope=YARN_ROPE, rope_theta=1e6
     ),
     "qwen3": Checkpoint(
         "qwen3", hidden=40, heads=2, kv_heads=1, head_dim=32, ffn=56, vocab=97, rope_theta=1e6, tied=True

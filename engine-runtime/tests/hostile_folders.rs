@@ -307,13 +307,13 @@ fn configs_are_refused_by_field() {
         ),
         (
             "rope_scaling",
-            json!({"rope_type": "yarn", "factor": 4.0}),
-            "rope type `yarn` is not supported; supported: default, linear, llama3",
+            json!({"rope_type": "su", "factor": 4.0}),
+            "rope type `su` is not supported; supported: default, linear, dynamic, llama3, yarn",
         ),
         (
             "rope_scaling",
-            json!({"type": "dynamic", "factor": 4.0}),
-            "rope type `dynamic`",
+            json!({"type": "longrope", "factor": 4.0}),
+            "rope type `longrope`",
         ),
         (
             "rope_scaling",

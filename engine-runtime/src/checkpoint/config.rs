@@ -17,6 +17,7 @@ pub struct Config {
     /// Class name in transformers, as `LlamaForCausalLM`.
     pub architecture: String,
     pub dims: Dims,
+    /// `max_position_embeddings`, or what the rope scaling stretches the original context to where that is more.
     pub max_positions: usize,
     pub norm_eps: f32,
     pub rope: RopeConfig,
@@ -67,13 +68,15 @@ impl Config {
         let eps = config.number("rms_norm_eps", "a number from 0 to 1", |x| {
             (0.0..=1.0).contains(&x)
         })?;
+        let max_positions = need(config, "max_position_embeddings", MAX_POSITIONS)?;
+        let rope = RopeConfig::from_object(config, max_positions)?;
         Ok(Self {
             file: config.file().to_path_buf(),
             architecture,
             dims: dims(config)?,
-            max_positions: need(config, "max_position_embeddings", MAX_POSITIONS)?,
+            max_positions: max_positions.max(rope.scaling.positions().unwrap_or(0)),
             norm_eps: eps.unwrap_or(DEFAULT_NORM_EPS) as f32,
-            rope: RopeConfig::from_object(config)?,
+            rope,
             attention_bias: config.flag("attention_bias")?.unwrap_or(false),
             mlp_bias: config.flag("mlp_bias")?.unwrap_or(false),
             tied: config.flag("tie_word_embeddings")?.unwrap_or(false),

@@ -26,14 +26,30 @@ pub enum RopeScaling {
         high_freq_factor: f64,
         original_max_positions: f64,
     },
+    /// Frequencies that turn less than `beta_slow` times within the original context divided by `factor`, those that
+    /// turn more than `beta_fast` times kept, those between interpolated (Peng et al., arXiv 2309.00071).
+    Yarn {
+        factor: f64,
+        original_max_positions: f64,
+        beta_fast: f64,
+        beta_slow: f64,
+        /// The interpolated band begins and ends at whole pairs.
+        truncate: bool,
+        /// Cosines and sines are multiplied by this.
+        attention_factor: f64,
+    },
 }
 
 /// Base of a config that names none, as in every family here.
 const DEFAULT_THETA: f64 = 10_000.0;
-const SUPPORTED: &str = "default, linear, llama3";
+const SUPPORTED: &str = "default, linear, dynamic, llama3, yarn";
 
 impl RopeConfig {
-    pub(super) fn from_object(config: &Object) -> Result<Self, CheckpointError> {
+    /// `max_positions` is the config's `max_position_embeddings`.
+    pub(super) fn from_object(
+        config: &Object,
+        max_positions: usize,
+    ) -> Result<Self, CheckpointError> {
         let settings = match config.object("rope_parameters")? {
             Some(parameters) => Some(parameters),
             None => config.object("rope_scaling")?,
@@ -49,7 +65,7 @@ impl RopeConfig {
         whole_heads(settings.as_ref().unwrap_or(config))?;
         whole_heads(config)?;
         let scaling = match &settings {
-            Some(settings) => RopeScaling::from_object(settings)?,
+            Some(settings) => RopeScaling::from_object(settings, max_positions)?,
             None => RopeScaling::Default,
         };
         Ok(Self { theta, scaling })
@@ -57,7 +73,20 @@ impl RopeConfig {
 }
 
 impl RopeScaling {
-    fn from_object(settings: &Object) -> Result<Self, CheckpointError> {
+    /// Positions that the scaling is made for, where it says so.
+    pub(super) fn positions(&self) -> Option<usize> {
+        match *self {
+            // A bounded number, cut to a whole one.
+            Self::Yarn {
+                factor,
+                original_max_positions,
+                ..
+            } => Some((factor * original_max_positions).min(1e9) as usize),
+            _ => None,
+        }
+    }
+
+    fn from_object(settings: &Object, max_positions: usize) -> Result<Self, CheckpointError> {
         let kind = match settings.text("rope_type")? {
             Some(kind) => Some(kind),
             None => settings.text("type")?,
@@ -76,7 +105,8 @@ impl RopeScaling {
         };
         let need = |field| settings.required(field, positive(settings, field)?);
         match kind.as_str() {
-            "default" => Ok(Self::Default),
+            // Dynamic scaling begins past max_position_embeddings, where this engine never goes.
+            "default" | "dynamic" => Ok(Self::Default),
             "linear" => Ok(Self::Linear {
                 factor: need("factor")?,
             }),
@@ -96,6 +126,7 @@ impl RopeScaling {
                 }
                 Ok(scaling)
             }
+            "yarn" => Self::yarn(settings, max_positions),
             other => Err(CheckpointError::Unsupported {
                 file: settings.file().to_path_buf(),
                 what: "rope type",
@@ -103,6 +134,33 @@ impl RopeScaling {
                 supported: SUPPORTED.to_owned(),
             }),
         }
+    }
+
+    fn yarn(settings: &Object, max_positions: usize) -> Result<Self, CheckpointError> {
+        let factor = settings.required("factor", positive(settings, "factor")?)?;
+        let original = positive(settings, "original_max_position_embeddings")?;
+        let scale = |mscale: f64| match factor > 1.0 {
+            true => 0.1 * mscale * factor.ln() + 1.0,
+            false => 1.0,
+        };
+        let attention_factor = match positive(settings, "attention_factor")? {
+            Some(given) => given,
+            None => match (
+                positive(settings, "mscale")?,
+                positive(settings, "mscale_all_dim")?,
+            ) {
+                (Some(mscale), Some(all)) => scale(mscale) / scale(all),
+                _ => scale(1.0),
+            },
+        };
+        Ok(Self::Yarn {
+            factor,
+            original_max_positions: original.unwrap_or(max_positions as f64),
+            beta_fast: positive(settings, "beta_fast")?.unwrap_or(32.0),
+            beta_slow: positive(settings, "beta_slow")?.unwrap_or(1.0),
+            truncate: settings.flag("truncate")?.unwrap_or(true),
+            attention_factor,
+        })
     }
 }
 

@@ -15,13 +15,19 @@ pub(super) struct Angles {
 
 pub(super) fn angles(rope: &RopeConfig, head_dim: usize, positions: usize) -> Angles {
     let frequencies = frequencies(rope, head_dim);
+    let factor = match rope.scaling {
+        RopeScaling::Yarn {
+            attention_factor, ..
+        } => attention_factor,
+        _ => 1.0,
+    };
     // A product of two single-precision numbers, rounded to one: what transformers takes the cosine of.
     let angles = (0..positions).flat_map(|position| {
         let angle = move |frequency| f64::from(position as f32 * frequency);
         frequencies.iter().copied().map(angle)
     });
     let (cos, sin) = angles
-        .map(|angle| (angle.cos() as f32, angle.sin() as f32))
+        .map(|angle| ((angle.cos() * factor) as f32, (angle.sin() * factor) as f32))
         .unzip();
     Angles { cos, sin }
 }
@@ -31,32 +37,60 @@ fn frequencies(rope: &RopeConfig, head_dim: usize) -> Vec<f32> {
     (0..head_dim / 2)
         .map(|pair| {
             let exponent = (2 * pair) as f64 / head_dim as f64;
-            scale(rope.theta.powf(exponent).recip(), rope.scaling) as f32
+            let frequency = rope.theta.powf(exponent).recip();
+            let kept = kept(rope, head_dim, pair, frequency);
+            ((1.0 - kept) * frequency / factor(rope.scaling) + kept * frequency) as f32
         })
         .collect()
 }
 
-/// As transformers' `modeling_rope_utils.py`.
-fn scale(frequency: f64, scaling: RopeScaling) -> f64 {
+fn factor(scaling: RopeScaling) -> f64 {
     match scaling {
-        RopeScaling::Default => frequency,
-        RopeScaling::Linear { factor } => frequency / factor,
+        RopeScaling::Default => 1.0,
+        RopeScaling::Linear { factor }
+        | RopeScaling::Llama3 { factor, .. }
+        | RopeScaling::Yarn { factor, .. } => factor,
+    }
+}
+
+/// How much of a frequency is kept, from 0, divided by the factor, to 1, left as it is; as transformers'
+/// `modeling_rope_utils.py`.
+fn kept(rope: &RopeConfig, head_dim: usize, pair: usize, frequency: f64) -> f64 {
+    match rope.scaling {
+        RopeScaling::Default => 1.0,
+        RopeScaling::Linear { .. } => 0.0,
         RopeScaling::Llama3 {
-            factor,
             low_freq_factor,
             high_freq_factor,
             original_max_positions,
+            ..
         } => {
             // Turns of this frequency within the original context.
             let turns = original_max_positions * frequency / (2.0 * PI);
-            if turns < low_freq_factor {
-                frequency / factor
-            } else if turns > high_freq_factor {
-                frequency
-            } else {
-                let kept = (turns - low_freq_factor) / (high_freq_factor - low_freq_factor);
-                (1.0 - kept) * frequency / factor + kept * frequency
+            ((turns - low_freq_factor) / (high_freq_factor - low_freq_factor)).clamp(0.0, 1.0)
+        }
+        RopeScaling::Yarn {
+            original_max_positions,
+            beta_fast,
+            beta_slow,
+            truncate,
+            ..
+        } => {
+            // The pair, as a real number, that turns so often within the original context.
+            let pair_of = |turns: f64| {
+                let wavelength = original_max_positions / (turns * 2.0 * PI);
+                head_dim as f64 * wavelength.ln() / (2.0 * rope.theta.ln())
+            };
+            let (mut low, mut high) = (pair_of(beta_fast), pair_of(beta_slow));
+            if truncate {
+                (low, high) = (low.floor(), high.ceil());
             }
+            (low, high) = (low.max(0.0), high.min((head_dim - 1) as f64));
+            // As transformers, against a division by nothing.
+            if low == high {
+                high += 0.001;
+            }
+            1.0 - ((pair as f64 - low) / (high - low)).clamp(0.0, 1.0)
         }
     }
 }
