@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use engine_spec::matrix::legal::Legality;
-use engine_spec::matrix::{CELLS, Unknown, Verdict};
-use engine_spec::{Family, Feature, FeatureSet, MATRIX, Matrix};
+use engine_spec::matrix::{CELLS, EngineVerdict, Unknown, Verdict};
+use engine_spec::{Family, Feature, FeatureSet, MATRIX, Matrix, Mode};
 
 const CELLS_TSV: &str = include_str!("../matrix/cells.tsv");
 
@@ -226,4 +226,28 @@ fn what_must_be_accepted_is_exactly_the_unknown_pairs() {
     assert!(legality.allows(set, Family::Ampere));
     let one_short = Legality::of_page_accepting(&MATRIX, &ways.accept[..1]);
     assert!(!one_short.allows(set, Family::Ampere));
+}
+
+/// A profile is held to both verdicts or to the engine's alone; a proof opens exactly its cell.
+#[test]
+fn each_mode_asks_the_verdicts_that_it_should() {
+    let proof = EngineVerdict::Yes { test: "assumed" };
+    let none = EngineVerdict::No { why: "assumed" };
+    let with = |verdict| {
+        MATRIX.cells().iter().fold(MATRIX.clone(), |matrix, cell| {
+            matrix.with_engine(cell.id, verdict)
+        })
+    };
+    let (all, nothing) = (with(proof), with(none));
+    let page = Legality::of_page(&MATRIX, Unknown::Refused);
+    for family in Family::ALL {
+        for set in FeatureSet::every().step_by(101) {
+            let allowed =
+                |matrix: &Matrix, mode| Legality::of_mode(matrix, mode, &[]).allows(set, family);
+            assert_eq!(allowed(&all, Mode::Vllm), page.allows(set, family));
+            assert!(allowed(&all, Mode::Engine));
+            assert_eq!(allowed(&nothing, Mode::Vllm), set.is_empty());
+            assert_eq!(allowed(&nothing, Mode::Engine), set.is_empty());
+        }
+    }
 }

@@ -26,22 +26,19 @@ fn features(page: &mut Page) {
         "Features with each other",
         "Each row is a feature, each column a feature before it.",
     );
-    let names: Vec<_> = Feature::ALL[..Feature::COUNT - 1]
-        .iter()
-        .map(|feature| format!("{}:", feature.name()))
-        .collect();
-    let columns: Vec<_> = ["feature"]
-        .into_iter()
-        .chain(names.iter().map(String::as_str))
-        .collect();
-    page.head(&columns);
-    for (at, a) in Feature::ALL.into_iter().enumerate() {
+    let columns = Feature::ALL.map(Feature::name);
+    let columns = &columns[..Feature::COUNT - 1];
+    grid(page, columns, |at, a| {
         let before = Feature::ALL[..at]
             .iter()
             .map(|b| mark(MATRIX.cell(CellId::Pair(a, *b))));
-        let blank = std::iter::repeat_n(String::new(), (Feature::COUNT - 1).saturating_sub(at));
-        page.row([format!("`{a}`")].into_iter().chain(before).chain(blank));
-    }
+        before
+            .chain(std::iter::repeat_n(
+                String::new(),
+                columns.len().saturating_sub(at),
+            ))
+            .collect()
+    });
 }
 
 fn hardware(page: &mut Page) {
@@ -49,18 +46,29 @@ fn hardware(page: &mut Page) {
         "Features on hardware",
         "Each row is a feature, each column a family.",
     );
-    let names: Vec<_> = Family::ALL
-        .iter()
-        .map(|family| format!("{}:", family.title()))
-        .collect();
-    let columns: Vec<_> = ["feature"]
-        .into_iter()
-        .chain(names.iter().map(String::as_str))
-        .collect();
-    page.head(&columns);
-    for a in Feature::ALL {
-        let cells = Family::ALL.map(|family| mark(MATRIX.cell(CellId::Hardware(a, family))));
-        page.row([format!("`{a}`")].into_iter().chain(cells));
+    grid(page, &Family::ALL.map(Family::title), |_, a| {
+        Family::ALL
+            .iter()
+            .map(|family| mark(MATRIX.cell(CellId::Hardware(a, *family))))
+            .collect()
+    });
+}
+
+/// A row for each feature, by its place and itself.
+fn grid(page: &mut Page, columns: &[&str], cells: impl Fn(usize, Feature) -> Vec<String>) {
+    let columns: Vec<_> = columns.iter().map(|name| format!("{name}:")).collect();
+    page.head(
+        &["feature"]
+            .into_iter()
+            .chain(columns.iter().map(String::as_str))
+            .collect::<Vec<_>>(),
+    );
+    for (at, feature) in Feature::ALL.into_iter().enumerate() {
+        page.row(
+            [format!("`{feature}`")]
+                .into_iter()
+                .chain(cells(at, feature)),
+        );
     }
 }
 
