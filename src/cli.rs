@@ -1,0 +1,77 @@
+//! The engine's command line, for whatever recipe the leaf was built with.
+
+mod batch;
+mod bench;
+mod info;
+mod model;
+mod run;
+mod sampling;
+mod verify;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use engine_runtime::Recipe;
+use engine_runtime::legal::Legal;
+
+/// One LLM inference engine, compiled for one deployment.
+#[derive(Parser)]
+#[command(name = "engine", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Run),
+    Batch(batch::Batch),
+    Bench(bench::Bench),
+    Info(info::Info),
+    Verify(verify::Verify),
+}
+
+/// What a subcommand ends with; every error below has been written for the person at the terminal.
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// Runs the command line. Exit status: 0 done, 1 failed with a message on stderr, 2 unusable arguments.
+pub fn main<R: Recipe + Legal>(manifest: &str) -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Run(run) => run.execute::<R>(),
+        Command::Batch(batch) => batch.execute::<R>(),
+        Command::Bench(bench) => bench.execute::<R>(),
+        Command::Info(info) => info.execute(manifest),
+        Command::Verify(verify) => verify.execute::<R>(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output has seen enough, as in `engine run ... | head`.
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {}", chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// An error and its causes in one line, without repeating a cause that the error already quotes.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
+}
