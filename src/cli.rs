@@ -1,9 +1,12 @@
 //! The engine's command line, for whatever recipe the leaf was built with.
 
+mod answer;
 mod batch;
 mod bench;
+mod entropy;
 mod info;
 mod model;
+mod prompt;
 mod run;
 mod sampling;
 mod verify;
@@ -33,8 +36,8 @@ enum Command {
     Verify(verify::Verify),
 }
 
-/// What a subcommand ends with; every error below has been written for the person at the terminal.
-type Outcome = Result<(), Box<dyn Error>>;
+/// Ends a subcommand. Libraries name what is wrong in types of their own; here it is only shown.
+type Failure = Box<dyn Error>;
 
 /// Runs the command line. Exit status: 0 done, 1 failed with a message on stderr, 2 unusable arguments.
 pub fn main<R: Recipe + Legal>(manifest: &str) -> ExitCode {

@@ -2,14 +2,14 @@
 
 use std::io::{self, Write};
 
-use super::Outcome;
+use super::Failure;
 
 /// Print what this engine is made of: its manifest, as JSON
 #[derive(clap::Args)]
 pub struct Info {}
 
 impl Info {
-    pub fn execute(self, manifest: &str) -> Outcome {
+    pub fn execute(self, manifest: &str) -> Result<(), Failure> {
         writeln!(io::stdout(), "{}", manifest.trim_end())?;
         Ok(())
     }

@@ -1,0 +1,105 @@
+//! From a folder to an engine that takes requests.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use engine_runtime::backend::{Backend, DeviceOptions};
+use engine_runtime::checkpoint::{Checkpoint, Fit};
+use engine_runtime::engine::{Engine, EngineOptions};
+use engine_runtime::model::Model;
+use engine_runtime::text::Detokenize;
+use engine_runtime::{Limits, Recipe};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::Failure;
+
+/// The model and how to run it.
+#[derive(clap::Args)]
+pub struct ModelFlags {
+    /// Hugging Face folder: config.json, tokenizer.json, model.safetensors
+    #[arg(long, value_name = "DIR", default_value = "models/demo")]
+    pub model: PathBuf,
+    /// Longest sequence in tokens, prompt and output together [default: the profile's or the model's limit, the lower]
+    #[arg(long, value_name = "TOKENS")]
+    max_model_len: Option<usize>,
+    /// Sequences that run at once [default: the profile's limit]
+    #[arg(long, value_name = "N")]
+    max_num_seqs: Option<usize>,
+    /// Worker threads [default: one for each core that this process may use]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+impl ModelFlags {
+    /// Reads the folder's small files and headers; no weights.
+    pub fn checkpoint(&self) -> Result<Checkpoint, Failure> {
+        if !self.model.is_dir() {
+            return Err(format!(
+                "there is no model folder {}; name one with --model",
+                self.model.display()
+            )
+            .into());
+        }
+        Ok(Checkpoint::open(&self.model)?)
+    }
+
+    /// Loads the weights and opens an engine of `R` around them.
+    pub fn open<R: Recipe>(
+        &self,
+        checkpoint: &Checkpoint,
+        text: Arc<dyn Detokenize>,
+    ) -> Result<Engine<R>, Failure> {
+        let limits = self.limits::<R>(&R::Model::check(checkpoint)?);
+        let mut device = self.device::<R>()?;
+        let bar = progress_bar("loading", "bytes");
+        let model = R::Model::load(&mut device, checkpoint, &mut |done, total| {
+            bar.set_length(total);
+            bar.set_position(done);
+        })?;
+        bar.finish_and_clear();
+        let options = EngineOptions {
+            limits,
+            eos: checkpoint.eos_token_ids().to_vec(),
+            text,
+        };
+        Ok(Engine::open(device, model, options)?)
+    }
+
+    pub fn device<R: Recipe>(&self) -> Result<R::Backend, Failure> {
+        Ok(R::Backend::open(&DeviceOptions {
+            threads: self.threads,
+        })?)
+    }
+
+    /// The profile's limits are the most that this engine was built for; a model that tells fewer positions apart, or
+    /// a flag, lowers them.
+    pub fn limits<R: Recipe>(&self, fit: &Fit) -> Limits {
+        Limits {
+            max_model_len: self
+                .max_model_len
+                .unwrap_or(R::LIMITS.max_model_len.min(fit.max_positions)),
+            max_seqs: self.max_num_seqs.unwrap_or(R::LIMITS.max_seqs),
+            ..R::LIMITS
+        }
+    }
+}
+
+/// A bar on stderr; hidden where nobody watches, and for work that is done before it could be drawn twice.
+pub fn progress_bar(what: &'static str, unit: &str) -> ProgressBar {
+    let target = if io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let counts = match unit {
+        "bytes" => "{bytes}/{total_bytes}",
+        _ => "{pos}/{len}",
+    };
+    let style = ProgressStyle::with_template(&format!("{{msg}} [{{wide_bar}}] {counts} {{eta}}"));
+    let bar = ProgressBar::with_draw_target(None, target).with_message(what);
+    match style {
+        Ok(style) => bar.with_style(style.progress_chars("=> ")),
+        Err(_) => bar,
+    }
+}
