@@ -39,6 +39,15 @@ pub struct DeviceOptions {
     pub threads: Option<usize>,
 }
 
+/// The bounds that a benchmark's figures are held against.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DeviceLimits {
+    /// Bytes a second that the device reads from its memory.
+    pub read_bandwidth: f64,
+    /// Floating-point operations a second, a product and a sum being two, that its dot products reach in registers.
+    pub dot_peak: f64,
+}
+
 /// Device memory and an ordered queue of launches.
 pub trait Backend: Sized + Send + 'static {
     /// Name in manifests and messages.
@@ -284,6 +293,11 @@ pub trait Ops<W: WeightFormat>: Backend {
         what: &'static str,
         parts: &[HostMatrix<'_>],
     ) -> Result<Self::Matrix, DeviceError>;
+
+    /// What this device can do at most with weights of this format, measured now; `None` where it means nothing.
+    fn measure_limits(&mut self) -> Result<Option<DeviceLimits>, DeviceError> {
+        Ok(None)
+    }
 
     /// A zeroed cache.
     fn cache(&mut self, shape: CacheShape) -> Result<Self::Cache, DeviceError>;

@@ -85,9 +85,7 @@ pub fn model_defaults(config: &GenerationConfig) -> SamplingParams {
         top_k: config.top_k.unwrap_or(open.top_k),
         top_p: config.top_p.unwrap_or(open.top_p),
         min_p: config.min_p.unwrap_or(open.min_p),
-        repetition_penalty: config
-            .repetition_penalty
-            .unwrap_or(open.repetition_penalty),
+        repetition_penalty: config.repetition_penalty.unwrap_or(open.repetition_penalty),
         max_tokens: config
             .max_new_tokens
             .and_then(|tokens| u32::try_from(tokens).ok()),

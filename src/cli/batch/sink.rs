@@ -67,7 +67,8 @@ impl Sink {
         else {
             return Ok(());
         };
-        let named = |error: &dyn std::fmt::Display| format!("cannot write {}: {error}", path.display());
+        let named =
+            |error: &dyn std::fmt::Display| format!("cannot write {}: {error}", path.display());
         let file = writer.into_inner().map_err(|error| named(&error))?;
         file.sync_all().map_err(|error| named(&error))?;
         fs::rename(&unfinished.0, &path).map_err(|error| named(&error))?;

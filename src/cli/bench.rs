@@ -1,0 +1,251 @@
+//! `engine bench`: tokens a second, beside what the machine could do at most.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use engine_runtime::Recipe;
+use engine_runtime::backend::{DeviceLimits, Ops};
+use engine_runtime::checkpoint::Fit;
+use engine_runtime::engine::{Engine, Event};
+use engine_runtime::model::Model;
+use engine_runtime::request::{Request, SamplingParams};
+use engine_runtime::text::ByteText;
+use serde::Serialize;
+
+use super::Failure;
+use super::model::ModelFlags;
+
+/// Measure prefill and decode, and the share of the machine's own limits that they reach
+#[derive(clap::Args)]
+pub struct Bench {
+    /// Tokens of each prompt
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
+    prompt_tokens: u32,
+    /// Tokens to generate after the first, for each sequence
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
+    decode_tokens: u32,
+    /// Sequences that run together
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    seqs: u32,
+    /// Measurements, of which the median is reported
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    #[command(flatten)]
+    model: ModelFlags,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// What was measured; shares are of the machine's own limits, measured in the same run.
+#[derive(Serialize)]
+struct Report {
+    profile: &'static str,
+    prompt_tokens: u32,
+    decode_tokens: u32,
+    seqs: u32,
+    load_s: f64,
+    time_to_first_token_s: f64,
+    prefill_tokens_per_s: f64,
+    decode_tokens_per_s: f64,
+    read_bandwidth_gb_s: Option<f64>,
+    dot_peak_gflops: Option<f64>,
+    /// Bytes of weights that decoding reads in a second, against the bandwidth.
+    decode_bandwidth_share: Option<f64>,
+    /// Operations of the weight matrices in prefill, against the peak.
+    prefill_dot_share: Option<f64>,
+}
+
+/// One measurement.
+#[derive(Clone, Copy)]
+struct Timing {
+    first_token: Duration,
+    prefill: Duration,
+    decode: Duration,
+}
+
+impl Bench {
+    pub fn execute<R: Recipe>(self) -> Result<(), Failure> {
+        let checkpoint = self.model.checkpoint()?;
+        let fit = R::Model::check(&checkpoint)?;
+        let start = Instant::now();
+        let mut engine = self.model.open::<R>(&checkpoint, Arc::new(ByteText))?;
+        let load = start.elapsed();
+
+        // The first run touches memory for the first time and wakes the threads.
+        self.measure(&mut engine, &fit, 0)?;
+        let mut timings = (1..=self.rounds)
+            .map(|round| self.measure(&mut engine, &fit, round))
+            .collect::<Result<Vec<Timing>, Failure>>()?;
+        drop(engine);
+        let limits = self.model.device::<R>()?.measure_limits()?;
+        let report = self.report::<R>(&fit, limits, load, &mut timings);
+        let mut out = io::stdout().lock();
+        match self.format {
+            Format::Json => writeln!(out, "{}", serde_json::to_string(&report)?)?,
+            Format::Text => report.write(&mut out)?,
+        }
+        Ok(())
+    }
+
+    /// Runs `seqs` prompts that share nothing to their ends.
+    fn measure<R: Recipe>(
+        &self,
+        engine: &mut Engine<R>,
+        fit: &Fit,
+        round: u32,
+    ) -> Result<Timing, Failure> {
+        for seq in 0..self.seqs {
+            let request = Request {
+                prompt: prompt(self.prompt_tokens, fit.dims.vocab, round * self.seqs + seq),
+                sampling: SamplingParams {
+                    temperature: 0.0,
+                    max_tokens: Some(self.decode_tokens.saturating_add(1)),
+                    ignore_eos: true,
+                    ..SamplingParams::default()
+                },
+                cache_salt: Some(format!("round {round}, sequence {seq}")),
+            };
+            let request = engine.validate(request, 0)?;
+            engine.submit(request)?;
+        }
+        let start = Instant::now();
+        let mut first_token = None;
+        let mut prefilled = None;
+        let mut begun = vec![false; self.seqs as usize];
+        let first_id = engine.stats().submitted - u64::from(self.seqs);
+        while !engine.is_idle() {
+            for event in engine.step()? {
+                if let Event::Token { id, .. } = event
+                    && prefilled.is_none()
+                {
+                    first_token.get_or_insert_with(|| start.elapsed());
+                    if let Some(seen) = usize::try_from(id.0 - first_id)
+                        .ok()
+                        .and_then(|index| begun.get_mut(index))
+                    {
+                        *seen = true;
+                    }
+                }
+            }
+            if prefilled.is_none() && begun.iter().all(|begun| *begun) {
+                prefilled = Some(start.elapsed());
+            }
+        }
+        match (first_token, prefilled) {
+            (Some(first_token), Some(prefill)) => Ok(Timing {
+                first_token,
+                prefill,
+                decode: start.elapsed() - prefill,
+            }),
+            _ => Err("the engine finished without a token for every sequence".into()),
+        }
+    }
+
+    fn report<R: Recipe>(
+        &self,
+        fit: &Fit,
+        limits: Option<DeviceLimits>,
+        load: Duration,
+        timings: &mut [Timing],
+    ) -> Report {
+        let seqs = f64::from(self.seqs);
+        let prefill =
+            seqs * f64::from(self.prompt_tokens) / median(timings, |timing| timing.prefill);
+        let decode = seqs * f64::from(self.decode_tokens) / median(timings, |timing| timing.decode);
+        let embedding = (fit.dims.vocab * fit.dims.hidden) as u64;
+        // A tied embedding is the output matrix too, which a decode step reads whole; an untied one is only looked up.
+        let looked_up = if fit.tied { 0 } else { embedding };
+        let read = fit.memory.weights as f64 * (1.0 - looked_up as f64 / fit.parameters as f64);
+        // In prefill only the last row of a prompt meets the output matrix.
+        let multiplied = (fit.parameters - looked_up - embedding) as f64;
+        Report {
+            profile: R::NAME,
+            prompt_tokens: self.prompt_tokens,
+            decode_tokens: self.decode_tokens,
+            seqs: self.seqs,
+            load_s: load.as_secs_f64(),
+            time_to_first_token_s: median(timings, |timing| timing.first_token),
+            prefill_tokens_per_s: prefill,
+            decode_tokens_per_s: decode,
+            read_bandwidth_gb_s: limits.map(|limits| limits.read_bandwidth / 1e9),
+            dot_peak_gflops: limits.map(|limits| limits.dot_peak / 1e9),
+            decode_bandwidth_share: limits
+                .map(|limits| read * decode / seqs / limits.read_bandwidth),
+            prefill_dot_share: limits.map(|limits| 2.0 * multiplied * prefill / limits.dot_peak),
+        }
+    }
+}
+
+impl Report {
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        let Self {
+            prompt_tokens,
+            decode_tokens,
+            seqs,
+            ..
+        } = self;
+        writeln!(
+            out,
+            "engine `{}`: {seqs} x ({prompt_tokens} prompt + {decode_tokens} decoded tokens), loaded in {:.2} s",
+            self.profile, self.load_s
+        )?;
+        let share = |share: Option<f64>, of: &str| {
+            share.map_or_else(String::new, |share| {
+                format!("   {:.0} % of {of}", 100.0 * share)
+            })
+        };
+        writeln!(
+            out,
+            "prefill       {:10.1} tokens/s{}",
+            self.prefill_tokens_per_s,
+            share(self.prefill_dot_share, "the dot-product peak")
+        )?;
+        writeln!(
+            out,
+            "decode        {:10.1} tokens/s{}",
+            self.decode_tokens_per_s,
+            share(self.decode_bandwidth_share, "the read bandwidth")
+        )?;
+        writeln!(
+            out,
+            "first token   {:10.1} ms",
+            1e3 * self.time_to_first_token_s
+        )?;
+        if let (Some(bandwidth), Some(peak)) = (self.read_bandwidth_gb_s, self.dot_peak_gflops) {
+            writeln!(
+                out,
+                "machine       {bandwidth:10.1} GB/s read, {peak:.0} GFLOP/s dot products, measured now"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn median(timings: &mut [Timing], of: impl Fn(&Timing) -> Duration) -> f64 {
+    timings.sort_by_key(&of);
+    timings
+        .get(timings.len() / 2)
+        .map_or(f64::NAN, |timing| of(timing).as_secs_f64())
+}
+
+/// Token ids without a pattern, the same in every run (a linear congruential generator, Knuth's constants).
+fn prompt(len: u32, vocab: usize, seed: u32) -> Vec<u32> {
+    let mut state = u64::from(seed);
+    (0..len)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let id = (state >> 33) % vocab.max(1) as u64;
+            u32::try_from(id).unwrap_or_default()
+        })
+        .collect()
+}
