@@ -74,7 +74,7 @@ struct Timing {
 impl Bench {
     pub fn execute<R: Recipe>(self) -> Result<(), Failure> {
         let checkpoint = self.model.checkpoint()?;
-        let fit = R::Model::check(&checkpoint)?;
+        let fit = R::Model::check(&checkpoint, &self.model.limits::<R>(&checkpoint))?;
         let start = Instant::now();
         let mut engine = self.model.open::<R>(&checkpoint, Arc::new(ByteText))?;
         let load = start.elapsed();

@@ -1,11 +1,11 @@
 //! From a folder to an engine that takes requests.
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine_runtime::backend::{Backend, DeviceOptions};
-use engine_runtime::checkpoint::{Checkpoint, Fit};
+use engine_runtime::checkpoint::Checkpoint;
 use engine_runtime::engine::{Engine, EngineOptions};
 use engine_runtime::model::Model;
 use engine_runtime::text::Detokenize;
@@ -20,28 +20,28 @@ pub struct ModelFlags {
     /// Hugging Face folder: config.json, tokenizer.json, model.safetensors
     #[arg(long, value_name = "DIR", default_value = "models/demo")]
     pub model: PathBuf,
+    /// Worker threads [default: one for each core that this process may use]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    #[command(flatten)]
+    limits: LimitFlags,
+}
+
+/// Limits for this run; the profile's are the most that the engine was built for.
+#[derive(clap::Args)]
+pub struct LimitFlags {
     /// Longest sequence in tokens, prompt and output together [default: the profile's or the model's limit, the lower]
     #[arg(long, value_name = "TOKENS")]
     max_model_len: Option<usize>,
     /// Sequences that run at once [default: the profile's limit]
     #[arg(long, value_name = "N")]
     max_num_seqs: Option<usize>,
-    /// Worker threads [default: one for each core that this process may use]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
 }
 
 impl ModelFlags {
     /// Reads the folder's small files and headers; no weights.
     pub fn checkpoint(&self) -> Result<Checkpoint, Failure> {
-        if !self.model.is_dir() {
-            return Err(format!(
-                "there is no model folder {}; name one with --model",
-                self.model.display()
-            )
-            .into());
-        }
-        Ok(Checkpoint::open(&self.model)?)
+        checkpoint(&self.model)
     }
 
     /// Loads the weights and opens an engine of `R` around them.
@@ -50,10 +50,10 @@ impl ModelFlags {
         checkpoint: &Checkpoint,
         text: Arc<dyn Detokenize>,
     ) -> Result<Engine<R>, Failure> {
-        let limits = self.limits::<R>(&R::Model::check(checkpoint)?);
+        let limits = self.limits::<R>(checkpoint);
         let mut device = self.device::<R>()?;
         let bar = progress_bar("loading", "bytes");
-        let model = R::Model::load(&mut device, checkpoint, &mut |done, total| {
+        let model = R::Model::load(&mut device, checkpoint, &limits, &mut |done, total| {
             bar.set_length(total);
             bar.set_position(done);
         })?;
@@ -72,16 +72,31 @@ impl ModelFlags {
         })?)
     }
 
-    /// The profile's limits are the most that this engine was built for; a model that tells fewer positions apart, or
-    /// a flag, lowers them.
-    pub fn limits<R: Recipe>(&self, fit: &Fit) -> Limits {
+    pub fn limits<R: Recipe>(&self, checkpoint: &Checkpoint) -> Limits {
+        self.limits.of::<R>(checkpoint)
+    }
+}
+
+impl LimitFlags {
+    /// The profile's limits, lowered by flags and by a model that tells fewer positions apart.
+    pub fn of<R: Recipe>(&self, checkpoint: &Checkpoint) -> Limits {
+        let positions = checkpoint.config.max_positions;
         Limits {
             max_model_len: self
                 .max_model_len
-                .unwrap_or(R::LIMITS.max_model_len.min(fit.max_positions)),
+                .unwrap_or(R::LIMITS.max_model_len.min(positions)),
             max_seqs: self.max_num_seqs.unwrap_or(R::LIMITS.max_seqs),
             ..R::LIMITS
         }
+    }
+}
+
+/// Opens a model folder, which must be one.
+pub fn checkpoint(folder: &Path) -> Result<Checkpoint, Failure> {
+    if folder.is_dir() {
+        Ok(Checkpoint::open(folder)?)
+    } else {
+        Err(format!("there is no model folder {}", folder.display()).into())
     }
 }
 

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use engine_runtime::Recipe;
-use engine_runtime::checkpoint::Checkpoint;
 use engine_runtime::model::Model;
 
 use super::Failure;
+use super::model::{LimitFlags, checkpoint};
 use super::prompt::Prompter;
 
 /// Check that a checkpoint fits this engine, and tell in how much memory; reads no weights
@@ -15,14 +15,17 @@ use super::prompt::Prompter;
 pub struct Verify {
     /// Hugging Face folder
     #[arg(value_name = "DIR")]
-    model: PathBuf,
+    folder: PathBuf,
+    #[command(flatten)]
+    limits: LimitFlags,
 }
 
 impl Verify {
     pub fn execute<R: Recipe>(self) -> Result<(), Failure> {
-        let checkpoint = Checkpoint::open(&self.model)?;
-        let fit = R::Model::check(&checkpoint)?;
-        let prompter = Prompter::open(&self.model)?;
+        let checkpoint = checkpoint(&self.folder)?;
+        let limits = self.limits.of::<R>(&checkpoint);
+        let fit = R::Model::check(&checkpoint, &limits)?;
+        let prompter = Prompter::open(&self.folder)?;
         let mut out = io::stdout().lock();
         writeln!(out, "{fit}")?;
         writeln!(
