@@ -23,8 +23,8 @@ pub use matrix::Matrix;
 pub use memory::Array;
 
 use crate::backend::{
-    AttentionBatch, Backend, CacheShape, DeviceError, DeviceOptions, HeadLayout, HostMatrix, Ops,
-    RopeTable, SamplingTable,
+    AttentionBatch, Backend, CacheShape, DeviceError, DeviceLimits, DeviceOptions, HeadLayout,
+    HostMatrix, Ops, RopeTable, SamplingTable,
 };
 use crate::dtype::{Dense, Element, Float};
 use crate::legal::family;
@@ -126,6 +126,13 @@ impl<I: Isa + Dot<D>, D: Float> Ops<Dense<D>> for Cpu<I> {
         parts: &[HostMatrix<'_>],
     ) -> Result<Matrix<I, D>, DeviceError> {
         Matrix::pack(&mut self.pool, what, parts)
+    }
+
+    fn measure_limits(&mut self) -> Result<Option<DeviceLimits>, DeviceError> {
+        Ok(Some(DeviceLimits {
+            read_bandwidth: self.read_bandwidth()?,
+            dot_peak: self.dot_peak::<D>(),
+        }))
     }
 
     fn cache(&mut self, shape: CacheShape) -> Result<Cache<D>, DeviceError> {
