@@ -7,7 +7,7 @@ engine-runtime/tests/goldens/<name>/          a tiny random checkpoint and golde
     greedy.<i>   i64 [64]             the tokens that follow, end-of-sequence ignored
 engine-runtime/tests/goldens/tokenizers/<name>/   a tokenizer, made on the spot, and golden.json:
     texts, ids, text again, rendered chat templates
-models/demo/golden.json                       the same for the demo model's tokenizer
+engine-runtime/tests/goldens/tokenizers/demo/golden.json   the same for models/demo
 
 Weights are read as they are stored and made f32; all arithmetic is f32. An
 engine that computes in f32 is held to 1e-4. One that rounds weights and
@@ -99,7 +99,7 @@ def main() -> None:
             shutil.rmtree(out, ignore_errors=True)
             TOKENIZERS[name](out)
         else:
-            write_golden(ROOT / "models/demo")
+            write_golden(ROOT / "models/demo", GOLDENS / "tokenizers/demo")
         print(name)
 
 

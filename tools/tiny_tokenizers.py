@@ -237,11 +237,12 @@ def write(out: Path, tokenizer: Tokenizer, bos: str | None, eos: str, chat_templ
     }
     write_json(out / "tokenizer_config.json", settings)
     (out / "chat_template.jinja").write_text(chat_template, encoding="utf-8")
-    write_golden(out)
+    write_golden(out, out)
 
 
-def write_golden(folder: Path) -> None:
-    """golden.json: everything that `folder`'s tokenizer and template make of TEXTS and CHATS."""
+def write_golden(folder: Path, out: Path) -> None:
+    """out/golden.json: everything that `folder`'s tokenizer and template make of TEXTS and CHATS."""
+    out.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     chat = PreTrainedTokenizerFast(
@@ -262,7 +263,7 @@ def write_golden(folder: Path) -> None:
         ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in chats),
         "]}\n",
     ]
-    (folder / "golden.json").write_text("\n".join(lines), encoding="utf-8")
+    (out / "golden.json").write_text("\n".join(lines), encoding="utf-8")
 
 
 def encoded(tokenizer: Tokenizer, text: str) -> dict:
