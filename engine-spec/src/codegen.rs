@@ -2,7 +2,7 @@
 //!
 //! `engine!` and `cargo lathe expand` share this, so that what is shown is what is compiled. The tokens only name
 //! types and constants; what those compute is the runtime's business. Emission cannot fail: all that could be wrong
-//! was found by [`crate::plan`].
+//! was found by [`crate::plan()`].
 
 mod bindings;
 pub mod parts;

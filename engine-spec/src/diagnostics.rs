@@ -1,7 +1,7 @@
 //! Diagnostics: the interface of this product.
 //!
 //! All findings on one profile are collected and shown together, each with the places in the TOML that it is about.
-//! How they look is in [`render`]; what they say is written where the rule is, in [`crate::rules`].
+//! How they look is in `render`; what they say is written where the rule is, in [`crate::rules`].
 
 mod render;
 

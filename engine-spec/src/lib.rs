@@ -1,6 +1,6 @@
 //! What Lathe knows and decides: profile, compatibility matrix, rules, plan, diagnostics.
 //!
-//! The door is [`plan`]: a [`Profile`] and the [`Machine`] that builds become a [`Plan`], or [`Diagnostics`] that
+//! The door is [`plan()`]: a [`Profile`] and the [`Machine`] that builds become a [`Plan`], or [`Diagnostics`] that
 //! say all that is wrong. Macro, build script and command line go through it, so they cannot disagree. Everything
 //! after a plan is infallible.
 //!
@@ -49,7 +49,7 @@ pub fn plan(profile: &Profile, machine: &Machine) -> Result<Plan, Diagnostics> {
     found.into_result(plan)
 }
 
-/// As [`plan`], with a plan also where nothing is wrong but that this engine does not have a part yet.
+/// As [`plan()`], with a plan also where nothing is wrong but that this engine does not have a part yet.
 pub fn preview(profile: &Profile, machine: &Machine) -> (Option<Plan>, Diagnostics) {
     let (plan, found) = judge(profile, machine, &MATRIX);
     (found.only_not_built().then_some(plan), found)

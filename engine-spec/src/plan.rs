@@ -2,7 +2,7 @@
 //!
 //! No `Option` and no default is left: each feature's part is an enum whose `Off`, `Whole` or `Eager` is an answer
 //! too. Where an answer came from (a line of the profile, a default, a consequence) is kept beside it, in
-//! [`Plan::decisions`]. Only [`crate::plan`] makes one, and everything after it is infallible.
+//! [`Plan::decisions`]. Only [`crate::plan()`] makes one, and everything after it is infallible.
 
 mod decision;
 mod flags;

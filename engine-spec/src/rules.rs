@@ -2,7 +2,8 @@
 //!
 //! A rule is a code, a doc, a predicate and a bad profile of its name in `tests/profiles/bad`. There is one file for
 //! each family of rules. Every rule looks at the profile as written, for its spans, and at the plan that it would
-//! become, for its answers. Rules are monotone in features: what a set breaks, its supersets break.
+//! become, for its answers. What a feature set breaks, its supersets break too, so that leaving features out is always
+//! a way out; the one exception is [`limits::STEP_LEN`], which chunked prefill lifts.
 
 pub mod accept;
 pub mod cells;

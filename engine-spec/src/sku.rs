@@ -1,7 +1,7 @@
 //! Devices that people rent and buy, with the figures that a plan needs.
 //!
 //! Only makers' figures, each with the paper it comes from; what follows from them (how many sequences fit, how fast
-//! a token can be) is worked out in [`crate::plan`]. A CPU's memory belongs to the machine and not to the part, so a
+//! a token can be) is worked out in [`mod@crate::plan`]. A CPU's memory belongs to the machine and not to the part, so a
 //! profile for one says how much is for keys and values (`kv-memory`).
 
 use serde::Serialize;
