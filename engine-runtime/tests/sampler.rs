@@ -60,27 +60,22 @@ fn sample(logits: &[f32], request: &ValidatedRequest, output: &[u32]) -> Sampled
 /// Probabilities by the definitions of the settings, one after the other, with all penalties and biases in f64.
 fn naive(logits: &[f32], prompt: &[u32], output: &[u32], sampling: &SamplingParams) -> Vec<f64> {
     let mut scores: Vec<f64> = logits.iter().map(|&logit| f64::from(logit)).collect();
-    for token in 0..VOCAB {
-        let id = token as u32;
-        scores[token] += f64::from(*sampling.logit_bias.get(&id).unwrap_or(&0.0));
+    for (id, score) in (0..).zip(&mut scores) {
+        *score += f64::from(*sampling.logit_bias.get(&id).unwrap_or(&0.0));
         let early = output.len() < sampling.min_tokens as usize;
         if early && (id == 3 || sampling.stop_token_ids.contains(&id)) {
-            scores[token] = f64::NEG_INFINITY;
+            *score = f64::NEG_INFINITY;
         }
         let count = output.iter().filter(|&&seen| seen == id).count();
         if prompt.contains(&id) || count > 0 {
             let penalty = f64::from(sampling.repetition_penalty);
-            scores[token] *= if scores[token] > 0.0 {
-                1.0 / penalty
-            } else {
-                penalty
-            };
+            *score *= if *score > 0.0 { 1.0 / penalty } else { penalty };
         }
         if count > 0 {
-            scores[token] -= f64::from(sampling.presence_penalty);
-            scores[token] -= f64::from(sampling.frequency_penalty) * count as f64;
+            *score -= f64::from(sampling.presence_penalty);
+            *score -= f64::from(sampling.frequency_penalty) * count as f64;
         }
-        scores[token] /= f64::from(sampling.temperature);
+        *score /= f64::from(sampling.temperature);
     }
     let mut order: Vec<usize> = (0..VOCAB).collect();
     order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
