@@ -9,9 +9,14 @@ mod traffic;
 
 use std::cell::RefCell;
 
+#[cfg(target_arch = "x86_64")]
+use engine_runtime::backend::cpu::{Avx2, Avx512, Avx512Bf16};
+use engine_runtime::backend::cpu::{Cpu, Portable};
+use engine_runtime::backend::reference::Reference;
 use engine_runtime::backend::{Backend, DeviceOptions};
-use engine_runtime::dtype::WeightFormat;
+use engine_runtime::dtype::{BF16, Dense, F16, F32, WeightFormat};
 use engine_runtime::engine::Stats;
+use engine_runtime::parts::{Chunked, Hashed, Off, Prefill, Top, Whole};
 use engine_runtime::recipe::{KvMemory, Limits, Recipe};
 use engine_runtime::request::Request;
 use engine_runtime::testing::Solo;
@@ -47,7 +52,7 @@ macro_rules! combination {
                 prefill: $prefill,
                 prefix: $prefix,
                 logprobs: $logprobs,
-                limits: super::LIMITS,
+                limits: LIMITS,
             }
         }
     };
@@ -55,10 +60,11 @@ macro_rules! combination {
 
 /// All combinations on each backend, and each test instantiated for each.
 macro_rules! backends {
-    ($($name:ident: $backend:ty, $weights:ty;)+) => {
+    ($($(#[$only:meta])* $name:ident: $backend:ty, $weights:ty;)+) => {
         $(
+            $(#[$only])*
             mod $name {
-                use engine_runtime::parts::{Chunked, Hashed, Off, Top, Whole};
+                use super::*;
 
                 combination!(Plain, $backend, $weights, Whole, Off, Off);
                 combination!(Chunks, $backend, $weights, Chunked<64>, Off, Off);
@@ -73,50 +79,57 @@ macro_rules! backends {
 
         #[test]
         fn chunked_prefill_on_cpu() {
-            $(holds::<$name::Chunks, $name::Plain>(Ask::TokensOnly, &[Seen::CHUNKS, Seen::PREEMPTIONS]);)+
+            $($(#[$only])* holds::<$name::Chunks, $name::Plain>(Ask::TokensOnly, &[Seen::CHUNKS, Seen::PREEMPTIONS]);)+
         }
 
         #[test]
         fn prefix_caching_on_cpu() {
-            $(holds::<$name::Prefixes, $name::Plain>(Ask::TokensOnly, &[Seen::HITS, Seen::PREEMPTIONS]);)+
+            $($(#[$only])* holds::<$name::Prefixes, $name::Plain>(Ask::TokensOnly, &[Seen::HITS, Seen::PREEMPTIONS]);)+
         }
 
         #[test]
         fn logprobs_on_cpu() {
-            $(
+            $($(#[$only])* {
                 holds::<$name::Logprobs, $name::Logprobs>(Ask::Logprobs, &[Seen::PREEMPTIONS]);
                 logprobs_take_nothing_from_tokens::<$name::Logprobs, $name::Plain>();
                 logprobs_are_those_of_the_logits::<$name::Logprobs>();
-            )+
+            })+
         }
 
         #[test]
         fn prefix_caching_with_chunked_prefill() {
-            $(holds::<$name::ChunksPrefixes, $name::Plain>(Ask::TokensOnly, &[Seen::CHUNKS, Seen::HITS]);)+
+            $($(#[$only])* holds::<$name::ChunksPrefixes, $name::Plain>(Ask::TokensOnly, &[Seen::CHUNKS, Seen::HITS]);)+
         }
 
         #[test]
         fn logprobs_with_chunked_prefill() {
-            $(holds::<$name::ChunksLogprobs, $name::Logprobs>(Ask::Logprobs, &[Seen::CHUNKS]);)+
+            $($(#[$only])* holds::<$name::ChunksLogprobs, $name::Logprobs>(Ask::Logprobs, &[Seen::CHUNKS]);)+
         }
 
         #[test]
         fn logprobs_with_prefix_caching() {
-            $(holds::<$name::PrefixesLogprobs, $name::Logprobs>(Ask::Logprobs, &[Seen::HITS]);)+
+            $($(#[$only])* holds::<$name::PrefixesLogprobs, $name::Logprobs>(Ask::Logprobs, &[Seen::HITS]);)+
         }
 
         #[test]
         fn all_three_together() {
-            $(
+            $($(#[$only])* {
                 let seen = [Seen::CHUNKS, Seen::HITS, Seen::PREEMPTIONS];
                 holds::<$name::All, $name::Logprobs>(Ask::Logprobs, &seen);
-            )+
+            })+
         }
     };
 }
 
 backends! {
-    reference: engine_runtime::backend::reference::Reference, engine_runtime::dtype::Dense<f32>;
+    reference: Reference, Dense<F32>;
+    portable: Cpu<Portable>, Dense<F32>;
+    #[cfg(target_arch = "x86_64")]
+    avx2: Cpu<Avx2>, Dense<F16>;
+    #[cfg(target_arch = "x86_64")]
+    avx512: Cpu<Avx512>, Dense<F32>;
+    #[cfg(target_arch = "x86_64")]
+    avx512_bf16: Cpu<Avx512Bf16>, Dense<BF16>;
 }
 
 /// Something that must have happened in some scenario, or the test would prove nothing.
@@ -176,7 +189,6 @@ impl Circumstances {
 const EOS: [u32; 2] = [3, 77];
 
 fn takes_parts<R: Recipe>() -> bool {
-    use engine_runtime::parts::Prefill;
     R::Prefill::take(2, 1) == 1
 }
 
@@ -231,7 +243,7 @@ fn run<S: Strategy>(strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCase
         cases: std::env::var("PROPTEST_CASES")
             .ok()
             .and_then(|n| n.parse().ok())
-            .unwrap_or(24),
+            .unwrap_or(16),
         failure_persistence: None,
         ..Config::default()
     };
@@ -283,7 +295,7 @@ fn bits(outputs: Vec<Output>) -> Vec<impl PartialEq + std::fmt::Debug> {
 }
 
 /// A request chooses the same tokens whether it asks for logprobs or not.
-fn logprobs_take_nothing_from_tokens<On: Recipe, Off: Recipe>() {
+fn logprobs_take_nothing_from_tokens<On: Recipe, Without: Recipe>() {
     if !runs_here::<On>() {
         return;
     }
@@ -293,7 +305,7 @@ fn logprobs_take_nothing_from_tokens<On: Recipe, Off: Recipe>() {
             let on = alone::<On>(model.dir(), &roomy(), &request);
             request.sampling.logprobs = None;
             request.sampling.processed_logprobs = false;
-            let off = alone::<Off>(model.dir(), &roomy(), &request);
+            let off = alone::<Without>(model.dir(), &roomy(), &request);
             let tokens = |outputs: &[Output]| -> Vec<_> {
                 let parts = outputs
                     .iter()
