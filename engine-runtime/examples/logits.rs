@@ -1,13 +1,17 @@
 //! Logits and greedy tokens of a checkpoint, for comparison with another implementation.
 //!
-//! `logits MODEL_DIR --tokens TOKENS.json --out OUT.safetensors [--dtype f32|f16|bf16] [--backend reference]
-//! [--greedy N] [--chunk ROWS]`: TOKENS.json is a list of lists of token ids. OUT.safetensors holds, for list `i`,
+//! `logits MODEL_DIR --tokens TOKENS.json --out OUT.safetensors [--dtype f32|f16|bf16] [--backend NAME]
+//! [--greedy N] [--chunk ROWS]`: NAME is `reference`, `cpu`, or one instruction set of the CPU backend. TOKENS.json
+//! is a list of lists of token ids. OUT.safetensors holds, for list `i`,
 //! `logits.<i>` f32 [len, vocab] and, with `--greedy`, `greedy.<i>` i64 [N], the tokens that follow the list.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use engine_runtime::backend::DeviceOptions;
+#[cfg(target_arch = "x86_64")]
+use engine_runtime::backend::cpu::{Avx2, Avx512, Avx512Bf16, Isa};
+use engine_runtime::backend::cpu::{Cpu, Portable};
 use engine_runtime::backend::reference::Reference;
 use engine_runtime::checkpoint::Config;
 use engine_runtime::dtype::{BF16, Dense, F16, F32};
@@ -17,7 +21,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 const USAGE: &str = "usage: logits MODEL_DIR --tokens TOKENS.json --out OUT.safetensors \
-    [--dtype f32|f16|bf16] [--backend reference] [--greedy N] [--chunk ROWS]";
+    [--dtype f32|f16|bf16] [--backend NAME] [--greedy N] [--chunk ROWS]";
 
 const LIMITS: Limits = Limits {
     max_model_len: 2048,
@@ -53,20 +57,50 @@ struct Answer {
     greedy: Vec<u32>,
 }
 
+/// The run for a backend: `reference`, `cpu` for the best instruction set of this machine, or one by its name.
 fn choose(backend: &str, dtype: &str, architecture: &str) -> Option<Run> {
     macro_rules! run {
+        ($backend:ty) => {
+            match dtype {
+                "f32" => run!($backend, F32),
+                "f16" => run!($backend, F16),
+                "bf16" => run!($backend, BF16),
+                _ => None,
+            }
+        };
         ($backend:ty, $dtype:ty) => {{
             let run: Option<Run> =
                 engine_runtime::by_family!(architecture, $backend, Dense<$dtype>, LIMITS, answers);
             run
         }};
     }
-    match (backend, dtype) {
-        ("reference", "f32") => run!(Reference, F32),
-        ("reference", "f16") => run!(Reference, F16),
-        ("reference", "bf16") => run!(Reference, BF16),
+    match backend {
+        "reference" => run!(Reference),
+        "portable" => run!(Cpu<Portable>),
+        #[cfg(target_arch = "x86_64")]
+        "avx2" => run!(Cpu<Avx2>),
+        #[cfg(target_arch = "x86_64")]
+        "avx512" => run!(Cpu<Avx512>),
+        #[cfg(target_arch = "x86_64")]
+        "avx512-bf16" => run!(Cpu<Avx512Bf16>),
+        "cpu" => choose(best(), dtype, architecture),
         _ => None,
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn best() -> &'static str {
+    match () {
+        () if Avx512Bf16::detect().is_ok() => "avx512-bf16",
+        () if Avx512::detect().is_ok() => "avx512",
+        () if Avx2::detect().is_ok() => "avx2",
+        () => "portable",
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn best() -> &'static str {
+    "portable"
 }
 
 fn answers<R: Recipe>(arguments: &Arguments, lists: &[Vec<u32>]) -> Result<Vec<Answer>, Failure> {
@@ -137,7 +171,7 @@ impl Arguments {
             tokens: PathBuf::new(),
             out: PathBuf::new(),
             dtype: "f32".to_owned(),
-            backend: "reference".to_owned(),
+            backend: "cpu".to_owned(),
             greedy: 0,
             chunk: LIMITS.max_batched_tokens,
         };
