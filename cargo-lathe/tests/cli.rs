@@ -44,7 +44,7 @@ macro_rules! cases {
 }
 
 cases! {
-    check_sound: "check" "profiles/portable.toml" "profiles/default.toml";
+    check_sound: "check" "profiles/portable.toml" "profiles/epyc-9654-chat.toml";
     check_refused: "check" "tests/profiles/bad/pair.toml" "profiles/portable.toml";
     check_short: "check" "--format" "short" "tests/profiles/bad/pair.toml" "tests/profiles/bad/hardware.toml" "no/such.toml";
     check_json: "check" "--format" "json" "profiles/portable.toml" "tests/profiles/bad/hardware.toml";
