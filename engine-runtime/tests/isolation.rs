@@ -1,11 +1,17 @@
-//! One request cannot hurt another: panics, logits without numbers, and device errors, over the reference backend.
+//! One request cannot hurt another: panics, logits without numbers, and device errors.
+//!
+//! Over the backend whose launches run late and the one whose launches run at once, on several threads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytemuck::Zeroable;
 use engine_runtime::Engine;
+use engine_runtime::backend::cpu::{Cpu, Portable};
 use engine_runtime::backend::reference::Reference;
-use engine_runtime::backend::{Backend, DeviceError};
+use engine_runtime::backend::{
+    Backend, DeviceError, DeviceOptions, LogitEdit, Ops, SamplingRow, SamplingTable,
+};
 use engine_runtime::batch::{Capacity, DeviceBatch};
 use engine_runtime::checkpoint::{Checkpoint, CheckpointError, Fit, LoadError};
 use engine_runtime::dtype::Dense;
@@ -20,6 +26,8 @@ use engine_runtime::text::{ByteText, Detokenize, SpecialTokens, TextStream};
 
 /// A prompt with this token makes the model panic.
 const POISON: u32 = 66;
+/// A prompt with this token makes a launch panic on the device.
+const POISON_LAUNCH: u32 = 65;
 /// Makes the text of an output panic.
 const POISON_TEXT: u32 = 67;
 /// Makes the device fail, as long as [`FAULTS`] are left.
@@ -35,17 +43,24 @@ const LIMITS: Limits = Limits {
     kv_memory: KvMemory::Auto,
 };
 
-engine_runtime::recipe! {
-    Fragile {
-        backend: Reference,
-        weights: Dense<f32>,
-        model: Poisonable<Llama<Self>>,
-        prefill: Chunked<16>,
-        prefix: Hashed<4>,
-        logprobs: Top<3>,
-        limits: LIMITS,
-    }
+macro_rules! fragile {
+    ($name:ident, $backend:ty) => {
+        engine_runtime::recipe! {
+            $name {
+                backend: $backend,
+                weights: Dense<f32>,
+                model: Poisonable<Llama<Self>>,
+                prefill: Chunked<16>,
+                prefix: Hashed<4>,
+                logprobs: Top<3>,
+                limits: LIMITS,
+            }
+        }
+    };
 }
+
+fragile!(Late, Reference);
+fragile!(AtOnce, Cpu<Portable>);
 
 /// A model that looks at its input, which a model must not, and panics in the middle of a step.
 struct Poisonable<M>(M);
@@ -81,6 +96,9 @@ impl<R: Recipe, M: Model<R>> Model<R> for Poisonable<M> {
     ) -> Result<(), DeviceError> {
         let mut ids = vec![0; batch.rows];
         device.read(&batch.ids, &mut ids)?;
+        if ids.contains(&POISON_LAUNCH) {
+            launch_panic::<R>(device, logits)?;
+        }
         self.0.forward(device, batch, cache, logits)?;
         assert!(!ids.contains(&POISON), "poisoned");
         let fault = |faults: usize| faults.checked_sub(1);
@@ -93,6 +111,32 @@ impl<R: Recipe, M: Model<R>> Model<R> for Poisonable<M> {
         }
         Ok(())
     }
+}
+
+/// Launches an op on a token that does not exist.
+fn launch_panic<R: Recipe>(
+    device: &mut R::Backend,
+    logits: &Array<R, f32>,
+) -> Result<(), DeviceError> {
+    let mut rows = device.alloc("rows", 1)?;
+    let mut edits = device.alloc("edits", 1)?;
+    let mut scores = device.alloc("scores", VOCAB)?;
+    let row = SamplingRow {
+        edits_end: 1,
+        ..SamplingRow::zeroed()
+    };
+    let edit = LogitEdit {
+        token: u32::MAX,
+        bias: 0.0,
+    };
+    device.upload(&mut rows, &[row])?;
+    device.upload(&mut edits, &[edit])?;
+    let table = SamplingTable {
+        rows: &rows,
+        seen: &device.alloc("seen", 1)?,
+        edits: &edits,
+    };
+    device.process_logits(logits, table, 1, VOCAB, &mut scores)
 }
 
 /// Text that panics at one token.
@@ -117,12 +161,12 @@ impl TextStream for PoisonableStream {
     }
 }
 
-fn engine() -> Engine<Fragile> {
+fn engine<R: Recipe>() -> Engine<R> {
     let model = TinyLlama::write(7).unwrap();
     let checkpoint = Checkpoint::open(model.dir()).unwrap();
-    let mut device = Reference::default();
-    let model = <Fragile as Recipe>::Model::load(&mut device, &checkpoint, &LIMITS, &mut |_, _| ())
-        .unwrap();
+    let options = DeviceOptions { threads: Some(3) };
+    let mut device = R::Backend::open(&options).unwrap();
+    let model = R::Model::load(&mut device, &checkpoint, &LIMITS, &mut |_, _| ()).unwrap();
     let options = EngineOptions {
         limits: LIMITS,
         eos: Vec::new(),
@@ -133,7 +177,7 @@ fn engine() -> Engine<Fragile> {
 
 /// A request for 6 tokens after `prompt`; none of them has a meaning of its own here.
 fn request(prompt: Vec<u32>) -> Request {
-    let banned = [POISON, POISON_TEXT, FAULTY];
+    let banned = [POISON, POISON_LAUNCH, POISON_TEXT, FAULTY];
     Request {
         prompt,
         sampling: SamplingParams {
@@ -147,12 +191,12 @@ fn request(prompt: Vec<u32>) -> Request {
     }
 }
 
-fn submit(engine: &mut Engine<Fragile>, request: &Request) -> RequestId {
+fn submit<R: Recipe>(engine: &mut Engine<R>, request: &Request) -> RequestId {
     let request = engine.validate(request.clone(), 0).unwrap();
     engine.submit(request).unwrap()
 }
 
-fn run(engine: &mut Engine<Fragile>) -> Vec<Event> {
+fn run<R: Recipe>(engine: &mut Engine<R>) -> Vec<Event> {
     let mut events = Vec::new();
     while !engine.is_idle() {
         events.extend(engine.step().unwrap());
@@ -179,12 +223,18 @@ fn reason(id: RequestId, events: &[Event]) -> Option<FinishReason> {
     }
 }
 
-/// Serves neighbours around `culprit`, and expects that only it fails.
+/// Serves neighbours around `culprit`, and expects that only it fails, in the same way on each backend.
 fn fails_alone(culprit: &Request) -> Failure {
+    let late = fails_alone_on::<Late>(culprit);
+    assert_eq!(late, fails_alone_on::<AtOnce>(culprit));
+    late
+}
+
+fn fails_alone_on<R: Recipe>(culprit: &Request) -> Failure {
     let neighbours: Vec<Request> = (0..4)
         .map(|i| request((i * 8..i * 8 + 7).collect()))
         .collect();
-    let mut engine = engine();
+    let mut engine = engine::<R>();
     let before: Vec<_> = neighbours[..2]
         .iter()
         .map(|r| submit(&mut engine, r))
@@ -196,7 +246,7 @@ fn fails_alone(culprit: &Request) -> Failure {
         .collect();
     let events = run(&mut engine);
     for (id, request) in before.into_iter().chain(after).zip(&neighbours) {
-        let mut alone = self::engine();
+        let mut alone = self::engine::<R>();
         let id_alone = submit(&mut alone, request);
         assert_eq!(of(id, &events), of(id_alone, &run(&mut alone)));
     }
@@ -215,6 +265,12 @@ fn a_panic_in_the_model_fails_the_request_that_causes_it() {
         failure.to_string(),
         "the engine panicked on this request: poisoned"
     );
+}
+
+#[test]
+fn a_panic_on_the_device_fails_the_request_that_causes_it() {
+    let failure = fails_alone(&request(vec![1, 2, POISON_LAUNCH, 4, 5])).to_string();
+    assert!(failure.contains("index out of bounds"), "{failure}");
 }
 
 #[test]
@@ -246,7 +302,7 @@ fn a_request_that_bans_every_token_fails_alone() {
 
 #[test]
 fn all_sequences_of_a_failed_request_end_and_no_other() {
-    let mut engine = engine();
+    let mut engine = engine::<Late>();
     let mut several = request(vec![1, POISON]);
     several.sampling.n = 3;
     let several = submit(&mut engine, &several);
@@ -269,11 +325,11 @@ fn all_sequences_of_a_failed_request_end_and_no_other() {
 #[test]
 fn a_device_error_is_the_callers_and_leaves_every_request_as_it_was() {
     let (first, second) = (request(vec![1, 2, 3, 4, 5]), request(vec![FAULTY, 2, 3]));
-    let mut engine = engine();
+    let mut engine = engine::<Late>();
     let ids = [submit(&mut engine, &first), submit(&mut engine, &second)];
     let undisturbed = run(&mut engine);
     FAULTS.store(2, Ordering::Relaxed);
-    let mut engine = self::engine();
+    let mut engine = self::engine::<Late>();
     assert_eq!(
         [submit(&mut engine, &first), submit(&mut engine, &second)],
         ids
