@@ -95,7 +95,7 @@ def main() -> None:
             for name, rival in rivals.items():
                 theirs.setdefault((name, workload), []).append(rival.measure(workload))
         print(f"round {round_ + 1} of {args.rounds} done", file=sys.stderr)
-    met = report(args.model, ours, theirs, list(rivals))
+    met = report(ours, theirs, list(rivals))
     if args.goals and not met:
         sys.exit(1)
 
@@ -163,7 +163,7 @@ class LlamaCpp:
         llama_cpp.llama_synchronize(self.context)
 
 
-def report(model: Path, ours: dict, theirs: dict, rivals: list[str]) -> bool:
+def report(ours: dict, theirs: dict, rivals: list[str]) -> bool:
     """Prints the table; true when every goal is met (or our engine was not measured)."""
     met = True
     print(f"{'median':40} {'engine':>9} {'llama.cpp':>9} {'ratio':>6} {'goal':>5}")
@@ -183,32 +183,17 @@ def report(model: Path, ours: dict, theirs: dict, rivals: list[str]) -> bool:
         one, eight = (median(ours[workload], "decode_tokens_per_s") for workload in (EMPTY, EIGHT))
         met &= eight >= EIGHT_GOAL * one
         print(f"{'eight sequences against one':40} {'':9} {'':9} {eight / one:6.3f} {EIGHT_GOAL:>5}")
-        print_shares(model, ours)
+        print_shares(ours)
     return met
 
 
-def print_shares(model: Path, ours: dict) -> None:
-    """What the machine can do, by our engine's own measurement, and how much of it we use."""
-    matrices = matrix_bytes(model)
-    bandwidth = max(run["read_bandwidth_gb_s"] for runs in ours.values() for run in runs)
-    peak = max(run["dot_peak_gflops"] for runs in ours.values() for run in runs)
-    read = median(ours[EMPTY], "decode_tokens_per_s") * matrices / 1e9
-    # Two bytes a weight, two operations a weight and token.
-    dot = median(ours[AFTER_512], "prefill_tokens_per_s") * matrices / 1e9
-    print(f"{'read bandwidth: decode / machine, GB/s':40} {read:9.1f} {bandwidth:9.1f} {read / bandwidth:6.3f}")
-    print(f"{'bf16 dot: prefill / machine, GFLOP/s':40} {dot:9.0f} {peak:9.0f} {dot / peak:6.3f}")
-
-
-def matrix_bytes(model: Path) -> int:
-    """Bytes of all weights that every token passes through: all but the embedding table."""
-    with (model / "model.safetensors").open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    sizes = {
-        name: entry["data_offsets"][1] - entry["data_offsets"][0]
-        for name, entry in header.items()
-        if name != "__metadata__"
-    }
-    return sum(sizes.values()) - sizes["model.embed_tokens.weight"]
+def print_shares(ours: dict) -> None:
+    """What the machine can do, by our engine's own measurement in the same runs, and how much of it we use."""
+    bandwidth, peak = (median(ours[AFTER_512], key) for key in ("read_bandwidth_gb_s", "dot_peak_gflops"))
+    decode = median(ours[EMPTY], "decode_bandwidth_share")
+    prefill = median(ours[AFTER_512], "prefill_dot_share")
+    print(f"{'read bandwidth, GB/s; share in decode':40} {bandwidth:9.1f} {'':9} {decode:6.3f}")
+    print(f"{'bf16 dot peak, GFLOP/s; share in prefill':40} {peak:9.0f} {'':9} {prefill:6.3f}")
 
 
 def median(runs: list[dict], key: str) -> float:

@@ -50,6 +50,8 @@ class Checkpoint:
     rope_type_key: str = "rope_type"
     dtype: str = "f32"
     sharded: bool = False
+    # Deviation of a matrix's outputs for inputs of deviation 1. Above 1 attention is sharp and rounding grows.
+    gain: float = 1.5
     extra: dict = field(default_factory=dict)
 
     def write(self, out: Path, seed: int) -> None:
@@ -114,7 +116,7 @@ class Checkpoint:
         if "embed_tokens" in name:
             # A tied table is the output layer too, and must not drown it.
             return noise * (2.0 * self.hidden**-0.5 if self.tied else 1.0)
-        return noise * (1.5 * shape[1] ** -0.5)
+        return noise * (self.gain * shape[1] ** -0.5)
 
 
 @dataclass(frozen=True)
