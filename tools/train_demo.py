@@ -260,6 +260,15 @@ def prompt(tokenizer: Tokenizer, question: str) -> list[int]:
 def write(out: Path, model: LlamaForCausalLM, tokenizer: Tokenizer, cells: list[Cell]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     model.bfloat16().save_pretrained(out)
+    # Said in so many words, because engines differ in what they do when it is left open.
+    config = model.config
+    generation = {
+        "bos_token_id": config.bos_token_id,
+        "do_sample": False,
+        "eos_token_id": config.eos_token_id,
+        "pad_token_id": config.pad_token_id,
+    }
+    (out / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n")
     tokenizer.save(str(out / "tokenizer.json"))
     settings = {
         "bos_token": BEGIN,
