@@ -14,18 +14,18 @@ pub struct SamplingFlags {
     #[arg(long)]
     min_tokens: Option<u32>,
     /// 0 always takes the likeliest token
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     temperature: Option<f32>,
     /// Choose among this many of the likeliest tokens; 0 is all
     #[arg(long)]
     top_k: Option<u32>,
     /// Choose among the likeliest tokens that together reach this probability
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     top_p: Option<f32>,
     /// Choose among tokens of at least this share of the largest probability
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     min_p: Option<f32>,
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     repetition_penalty: Option<f32>,
     #[arg(long, allow_negative_numbers = true)]
     presence_penalty: Option<f32>,
