@@ -306,6 +306,44 @@ mod tests {
     }
 
     #[test]
+    fn a_profile_for_another_machine_names_its_target() {
+        let profile = Path::new(env!("CARGO_MANIFEST_DIR")).join("../profiles/epyc-9654-chat.toml");
+        let on = |machine: &str| {
+            let call = CargoCall {
+                machine: machine.to_owned(),
+                ..call(&[], None)
+            };
+            call.admit(&profile)
+        };
+        assert_eq!(on("x86_64"), Ok(()));
+        let conflict = on("aarch64").unwrap_err();
+        assert!(
+            conflict
+                .to_string()
+                .ends_with("is for x86_64, and cargo compiles for aarch64")
+        );
+        assert!(
+            conflict.commands(false)[0].ends_with("cargo build --target x86_64-unknown-linux-gnu")
+        );
+    }
+
+    #[test]
+    fn a_feature_that_is_off_is_named_with_the_command_that_turns_it_on() {
+        let conflict = Conflict::Features {
+            profile: PathBuf::from("profiles/v100-chat.toml"),
+            missing: vec!["cuda".to_owned(), "server".to_owned()],
+        };
+        assert_eq!(
+            conflict.to_string(),
+            "profiles/v100-chat.toml needs Cargo features that are off: cuda, server"
+        );
+        assert_eq!(
+            conflict.commands(true),
+            ["LATHE_PROFILE=profiles/v100-chat.toml cargo build --release --features cuda,server"]
+        );
+    }
+
+    #[test]
     fn two_deployments_are_two_calls() {
         let conflict = selected(&["DEPLOY_A", "DEPLOY_B"], None).unwrap_err();
         assert_eq!(
