@@ -58,8 +58,29 @@ pub struct Tokenizer {
 struct Shared {
     file: PathBuf,
     inner: tokenizers::Tokenizer,
+    bytes: Bytes,
+}
+
+/// How a tokenizer writes bytes that are no whole character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bytes {
+    /// Every token is a string of bytes, and text is their concatenation.
+    Level,
     /// Tokens `<0x00>` to `<0xFF>` stand for bytes, and a run of them becomes text as a whole.
-    byte_fallback: bool,
+    Fallback,
+    /// In neither way.
+    None,
+}
+
+impl Bytes {
+    /// By the tokenizer's decoder, as JSON.
+    fn of(decoder: &str) -> Self {
+        match decoder {
+            _ if decoder.contains("\"ByteFallback\"") => Self::Fallback,
+            _ if decoder.contains("\"ByteLevel\"") => Self::Level,
+            _ => Self::None,
+        }
+    }
 }
 
 impl Tokenizer {
@@ -70,12 +91,8 @@ impl Tokenizer {
             return Err(TokenizerError::Missing { file });
         };
         match guard(|| load(&bytes)) {
-            Ok((inner, byte_fallback)) => Ok(Self {
-                shared: Arc::new(Shared {
-                    file,
-                    inner,
-                    byte_fallback,
-                }),
+            Ok((inner, bytes)) => Ok(Self {
+                shared: Arc::new(Shared { file, inner, bytes }),
             }),
             Err(reason) => Err(TokenizerError::Invalid { file, reason }),
         }
@@ -129,13 +146,13 @@ impl Detokenize for Tokenizer {
     }
 }
 
-fn load(bytes: &[u8]) -> tokenizers::Result<(tokenizers::Tokenizer, bool)> {
+fn load(bytes: &[u8]) -> tokenizers::Result<(tokenizers::Tokenizer, Bytes)> {
     let mut inner = tokenizers::Tokenizer::from_bytes(bytes)?;
     // A limit from the tokenizer's training would cut prompts without a word; the engine has its own.
     inner.with_truncation(None)?;
     inner.with_padding(None);
     let decoder = serde_json::to_string(&inner.get_decoder())?;
-    Ok((inner, decoder.contains("\"ByteFallback\"")))
+    Ok((inner, Bytes::of(&decoder)))
 }
 
 /// Runs a call into the crate; an error or a panic of it becomes its message.

@@ -35,20 +35,37 @@ struct Chat {
     error: Option<String>,
 }
 
-/// Folders with a tokenizer, a template and a golden.json.
+/// Folders with a tokenizer and a template.
 fn folders() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/tokenizers");
-    let mut folders: Vec<_> = std::fs::read_dir(root)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders: Vec<_> = goldens()
+        .into_iter()
+        .map(|golden| match golden.ends_with("demo") {
+            true => here.join("../models/demo"),
+            false => golden,
+        })
         .collect();
-    folders.sort();
-    assert!(folders.len() >= 3);
+    assert!(folders.len() >= 4);
     folders
 }
 
-fn golden(folder: &Path) -> Golden {
-    serde_json::from_slice(&std::fs::read(folder.join("golden.json")).unwrap()).unwrap()
+/// Folders with a golden.json; the demo model's tokenizer lies elsewhere.
+fn goldens() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/tokenizers");
+    let mut goldens: Vec<_> = std::fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    goldens.sort();
+    goldens
+}
+
+/// Each folder with its golden.
+fn cases() -> impl Iterator<Item = (PathBuf, Golden)> {
+    let read = |golden: PathBuf| std::fs::read(golden.join("golden.json")).unwrap();
+    let goldens = goldens().into_iter().map(read);
+    let goldens = goldens.map(|bytes| serde_json::from_slice(&bytes).unwrap());
+    folders().into_iter().zip(goldens)
 }
 
 /// The pieces that a stream gives for tokens, what it holds back last.
@@ -70,7 +87,7 @@ fn pieces(tokenizer: &Tokenizer, ids: &[u32], special: SpecialTokens) -> Vec<Str
 
 #[test]
 fn texts_become_the_golden_tokens_and_texts_again() {
-    for folder in folders() {
+    for (folder, golden) in cases() {
         let tokenizer = Tokenizer::open(&folder).unwrap();
         for Text {
             text,
@@ -79,7 +96,7 @@ fn texts_become_the_golden_tokens_and_texts_again() {
             decoded,
             decoded_without_special,
             ..
-        } in golden(&folder).texts
+        } in golden.texts
         {
             assert_eq!(
                 tokenizer.encode(&text, Around::Leave).unwrap(),
@@ -105,9 +122,9 @@ fn texts_become_the_golden_tokens_and_texts_again() {
 
 #[test]
 fn a_stream_passes_through_prefixes_of_the_golden_text() {
-    for folder in folders() {
+    for (folder, golden) in cases() {
         let tokenizer = Tokenizer::open(&folder).unwrap();
-        for text in golden(&folder).texts {
+        for text in golden.texts {
             let mut sum = String::new();
             let pieces = pieces(&tokenizer, &text.ids, SpecialTokens::Keep);
             for (piece, prefix) in pieces.iter().zip(&text.prefixes[1..]) {
@@ -149,10 +166,10 @@ fn letters_are_given_out_with_the_token_that_completes_them() {
 
 #[test]
 fn chats_become_the_golden_prompts() {
-    for folder in folders() {
+    for (folder, golden) in cases() {
         let tokenizer = Tokenizer::open(&folder).unwrap();
         let template = ChatTemplate::open(&folder).unwrap().unwrap();
-        for chat in golden(&folder).chats {
+        for chat in golden.chats {
             let rendering = Rendering {
                 add_generation_prompt: chat.add_generation_prompt,
                 variables: serde_json::Map::new(),
@@ -173,6 +190,21 @@ fn chats_become_the_golden_prompts() {
                 }
                 (ours, expected) => panic!("{}: {ours:?} for {expected:?}", folder.display()),
             }
+        }
+    }
+}
+
+/// Bytes that never make a character must not make each token dearer than the one before.
+#[test]
+fn long_streams_of_invalid_bytes_are_exact_and_cheap() {
+    for folder in folders() {
+        let tokenizer = Tokenizer::open(&folder).unwrap();
+        for ids in [
+            vec![130; 20_000],
+            (0..20_000).map(|i| 3 + i * 97 % 256).collect(),
+        ] {
+            let text = text_of(&tokenizer, &ids, SpecialTokens::Skip);
+            assert_eq!(text, tokenizer.decode(&ids, SpecialTokens::Skip).unwrap());
         }
     }
 }

@@ -4,10 +4,13 @@
 //! text of all tokens decoded at once. Two things can change text in hindsight: bytes that complete a character, and
 //! in tokenizers with byte fallback a byte that makes its whole run invalid.
 
-use super::Tokenizer;
+use super::{Bytes, Tokenizer};
 use crate::text::{SpecialTokens, TextStream};
 
 const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
+
+/// Tokens in a window that nothing but invalid bytes can fill.
+const LONGEST: usize = 64;
 
 /// The text of one growing sequence.
 pub(super) struct TokenStream {
@@ -31,6 +34,15 @@ impl TokenStream {
             fresh: 0,
             given: 0,
         }
+    }
+
+    /// Forgets tokens of a long window whose text ends inside a character again and again, as that of a model which
+    /// repeats an invalid byte. UTF-8 finds itself again within four bytes, so the last tokens go on as all would.
+    fn cut(&mut self) {
+        self.window.drain(..self.window.len() - LONGEST / 4);
+        self.fresh = 0;
+        let whole = self.decode();
+        self.given = whole.strip_suffix(REPLACEMENT).unwrap_or(&whole).len();
     }
 
     fn give(&mut self, whole: &str, end: usize, text: &mut String) {
@@ -57,7 +69,7 @@ impl TextStream for TokenStream {
             return;
         }
         self.window.push(token);
-        if self.tokenizer.shared.byte_fallback && is_byte(&name) {
+        if self.tokenizer.shared.bytes == Bytes::Fallback && is_byte(&name) {
             return;
         }
         let whole = self.decode();
@@ -70,6 +82,8 @@ impl TextStream for TokenStream {
             self.window.drain(..self.fresh);
             self.fresh = self.window.len();
             self.given = self.decode().len();
+        } else if self.tokenizer.shared.bytes == Bytes::Level && self.window.len() > LONGEST {
+            self.cut();
         }
     }
 
