@@ -240,8 +240,8 @@ def evaluate(model: LlamaForCausalLM, tokenizer: Tokenizer, cells: list[Cell]) -
 def ask(model: LlamaForCausalLM, tokenizer: Tokenizer, questions: list[str]) -> list[str]:
     """Greedy answers, in batches padded on the left."""
     answers: list[str] = []
-    for group in itertools.batched(questions, 256):
-        prompts = [prompt(tokenizer, question) for question in group]
+    for start in range(0, len(questions), 256):
+        prompts = [prompt(tokenizer, question) for question in questions[start : start + 256]]
         longest = max(map(len, prompts))
         pad = tokenizer.token_to_id(PAD)
         ids = torch.tensor([[pad] * (longest - len(p)) + p for p in prompts])
