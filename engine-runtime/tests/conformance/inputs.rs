@@ -1,7 +1,7 @@
 //! Inputs that are random and the same in every run.
 
 use engine_runtime::backend::{HostMatrix, HostValues};
-use engine_runtime::dtype::{BF16, Float};
+use engine_runtime::dtype::BF16;
 
 /// A counter run through a mixing function (Steele et al., SplitMix64).
 pub struct Random(pub u64);
