@@ -4,14 +4,15 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use super::isa::{Dot, Kernel};
+use super::matmul::AHEAD;
 use super::{Array, Cpu, Isa};
 use crate::backend::DeviceError;
 use crate::dtype::Float;
 
 /// Bytes read by [`read_bandwidth`]: far more than caches hold.
 const BUFFER: usize = 1 << 29;
-/// Measurements taken; the best one counts, since other work on the machine can only slow one down.
-const ROUNDS: usize = 8;
+/// How long a limit is measured; the best round counts, since other work on the machine can only slow one down.
+const TIME: Duration = Duration::from_millis(500);
 
 impl<I: Isa> Cpu<I> {
     /// Bytes a second that all threads together read from memory.
@@ -54,14 +55,14 @@ impl<I: Isa> Cpu<I> {
 }
 
 fn best(mut measured: impl FnMut()) -> Duration {
-    (0..ROUNDS)
-        .map(|_| {
-            let start = Instant::now();
-            measured();
-            start.elapsed()
-        })
-        .min()
-        .unwrap_or_default()
+    let start = Instant::now();
+    let mut best = Duration::MAX;
+    while start.elapsed() < TIME {
+        let start = Instant::now();
+        measured();
+        best = best.min(start.elapsed());
+    }
+    best
 }
 
 /// Sums, so that the reads are not left out.
@@ -72,16 +73,16 @@ impl<I: Isa> Kernel<I> for Read<'_> {
 
     #[inline(always)]
     fn run(self, isa: I) -> f32 {
-        let mut sums = [isa.splat(0.0); 4];
-        for x in self.0.chunks_exact(4 * I::LANES) {
-            // As far ahead as the matrix kernels ask.
-            isa.prefetch(x.as_ptr().cast::<u8>().wrapping_add(2048));
-            for (sum, x) in sums.iter_mut().zip(x.chunks_exact(I::LANES)) {
+        /// Elements of 64 bytes, which is a cache line on most machines.
+        const LINE: usize = 16;
+        let mut sums = [isa.splat(0.0); LINE];
+        for line in self.0.as_chunks::<LINE>().0 {
+            isa.prefetch(line.as_ptr().cast::<u8>().wrapping_add(AHEAD));
+            for (sum, x) in sums.iter_mut().zip(line.chunks_exact(I::LANES)) {
                 *sum = isa.add(*sum, super::rows::load(isa, x));
             }
         }
-        let [a, b, c, d] = sums;
-        isa.sum(isa.add(isa.add(a, b), isa.add(c, d)))
+        sums.into_iter().map(|sum| isa.sum(sum)).sum()
     }
 }
 

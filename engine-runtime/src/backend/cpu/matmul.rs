@@ -13,6 +13,9 @@ use crate::dtype::Float;
 /// Weights times rows that are worth waking another thread for.
 const TASK: usize = 1 << 16;
 
+/// Bytes ahead of a stream that is read once at which memory is asked for.
+pub(super) const AHEAD: usize = 2048;
+
 /// out [rows, w.rows] = x [rows, w.cols] * w^T (+ bias [w.rows])
 #[allow(clippy::too_many_arguments)]
 pub(super) fn matmul<I: Dot<D>, D: Float>(
@@ -180,8 +183,6 @@ impl<I: Dot<D>, D: Float> Panels<'_, I, D> {
         let weights = &self.w.panel(panel)[..self.w.panel_len()];
         let x = &self.x[row * steps..(row + M) * steps];
         let mut sums = [[isa.splat(0.0); 2]; M];
-        // Where one pass over the panel is all, the hardware's own prefetching stops at every page.
-        let ahead = 2048;
         for step in 0..steps {
             // SAFETY: both slices hold `steps` steps, of 2 * LANES * GROUP weights and of M activations; prefetching
             // behind the end is no access.
@@ -190,8 +191,8 @@ impl<I: Dot<D>, D: Float> Panels<'_, I, D> {
                     .as_ptr()
                     .add(step * Matrix::<I, D>::PANEL * I::GROUP);
                 if M <= 4 {
-                    isa.prefetch(from.cast::<u8>().wrapping_add(ahead));
-                    isa.prefetch(from.cast::<u8>().wrapping_add(ahead + 64));
+                    isa.prefetch(from.cast::<u8>().wrapping_add(AHEAD));
+                    isa.prefetch(from.cast::<u8>().wrapping_add(AHEAD + 64));
                 }
                 let weights = isa.weights(from);
                 for (r, sums) in sums.iter_mut().enumerate() {
