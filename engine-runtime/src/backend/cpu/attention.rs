@@ -294,19 +294,23 @@ fn add_tile<I: Isa, const M: usize>(
         *factor = soften(isa, &mut weights[..valid], largest, total);
     }
     let width = state.width;
+    let weights: &[[f32; TILE]; M] = state
+        .weights
+        .as_chunks()
+        .0
+        .first_chunk()
+        .expect("weights of MAX_HEADS heads");
     for columns in (0..width).step_by(2 * I::LANES) {
         let mut sums = [[isa.splat(0.0); 2]; M];
         for (head, sums) in sums.iter_mut().enumerate() {
             let factor = isa.splat(factors[head]);
             let before = pair(isa, &state.sums[(at + head) * width + columns..]);
-            *sums = before.map(|sum| isa.mul(sum, factor));
+            *sums = [isa.mul(before[0], factor), isa.mul(before[1], factor)];
         }
-        let values = state.values.chunks_exact(width).take(valid);
+        let values = state.values.chunks_exact(width).take(valid.min(TILE));
         for (position, values) in values.enumerate() {
             let values = pair(isa, &values[columns..]);
-            multiply(isa, &mut sums, values, |head| {
-                state.weights[head * TILE + position]
-            });
+            multiply(isa, &mut sums, values, |head| weights[head][position]);
         }
         for (head, sums) in sums.iter().enumerate() {
             put(isa, *sums, &mut state.sums[(at + head) * width + columns..]);

@@ -24,11 +24,10 @@ pub(super) fn exp<I: Isa>(isa: I, x: I::Vector) -> I::Vector {
         1.666_666_6e-1,
         5e-1,
     ];
-    let polynomial = coefficients
-        .iter()
-        .fold(isa.splat(1.987_569_1e-4), |sum, coefficient| {
-            isa.mul_add(sum, r, isa.splat(*coefficient))
-        });
+    let mut polynomial = isa.splat(1.987_569_1e-4);
+    for coefficient in coefficients {
+        polynomial = isa.mul_add(polynomial, r, isa.splat(coefficient));
+    }
     let fraction = isa.add(isa.mul_add(polynomial, isa.mul(r, r), r), isa.splat(1.0));
     let value = isa.mul(fraction, isa.power_of_two(n));
     isa.keep_unless_below(value, x, isa.splat(SMALLEST))

@@ -105,7 +105,8 @@ pub trait Isa: Copy + Send + Sync + 'static {
 /// A piece of work that wants the instructions of `I`.
 pub trait Kernel<I: Isa> {
     type Out;
-    /// Implementations are `#[inline(always)]`, so that they are compiled inside [`Isa::enter`].
+    /// Implementations are `#[inline(always)]`, so that they are compiled inside [`Isa::enter`]. Their vector
+    /// operations stand in loops, not in closures, which would be compiled apart and without the instructions.
     fn run(self, isa: I) -> Self::Out;
 }
 

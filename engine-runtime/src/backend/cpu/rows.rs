@@ -30,10 +30,11 @@ pub(super) fn store<I: Isa>(isa: I, x: I::Vector, to: &mut [f32]) {
 /// row = row / sqrt(mean(row^2) + eps) * weight
 #[inline(always)]
 fn normalise<I: Isa>(isa: I, row: &mut [f32], weight: &[f32], eps: f32) {
-    let squares = row.chunks(I::LANES).fold(isa.splat(0.0), |sum, x| {
+    let mut squares = isa.splat(0.0);
+    for x in row.chunks(I::LANES) {
         let x = load(isa, x);
-        isa.mul_add(x, x, sum)
-    });
+        squares = isa.mul_add(x, x, squares);
+    }
     let mean = isa.sum(squares) / row.len() as f32;
     let factor = isa.splat(1.0 / (mean + eps).sqrt());
     for (x, weight) in row.chunks_mut(I::LANES).zip(weight.chunks(I::LANES)) {

@@ -84,11 +84,10 @@ impl Weights {
 #[inline(always)]
 fn largest<I: Isa>(isa: I, scores: &[f32]) -> f32 {
     let (vectors, rest) = scores.split_at(scores.len() / I::LANES * I::LANES);
-    let vector = vectors
-        .chunks_exact(I::LANES)
-        .fold(isa.splat(f32::NEG_INFINITY), |largest, scores| {
-            isa.max(load(isa, scores), largest)
-        });
+    let mut vector = isa.splat(f32::NEG_INFINITY);
+    for scores in vectors.chunks_exact(I::LANES) {
+        vector = isa.max(load(isa, scores), vector);
+    }
     rest.iter().copied().fold(isa.largest(vector), f32::max)
 }
 

@@ -190,17 +190,31 @@ impl Dot<bf16> for Avx2 {
     #[inline(always)]
     fn accumulate(self, sums: [__m256; 2], weights: [__m256i; 2], x: [f32; 2]) -> [__m256; 2] {
         // SAFETY: `self` is proof of the instructions.
-        let widened = weights.map(|pairs| unsafe {
-            let high = _mm256_set1_epi32(0xffff_0000_u32 as i32);
-            [
-                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(pairs)),
-                _mm256_castsi256_ps(_mm256_and_si256(pairs, high)),
-            ]
-        });
-        let x = x.map(|x| self.splat(x));
-        [0, 1].map(|i| {
-            let first = self.mul_add(widened[i][0], x[0], sums[i]);
-            self.mul_add(widened[i][1], x[1], first)
-        })
+        let widened = unsafe { [widen_pairs(weights[0]), widen_pairs(weights[1])] };
+        let x = [self.splat(x[0]), self.splat(x[1])];
+        let first = [
+            self.mul_add(widened[0][0], x[0], sums[0]),
+            self.mul_add(widened[1][0], x[0], sums[1]),
+        ];
+        [
+            self.mul_add(widened[0][1], x[1], first[0]),
+            self.mul_add(widened[1][1], x[1], first[1]),
+        ]
+    }
+}
+
+/// The first and the second of 8 pairs. Not a closure: that would be compiled without the instructions.
+///
+/// # Safety
+/// The machine has AVX2.
+#[inline(always)]
+unsafe fn widen_pairs(pairs: __m256i) -> [__m256; 2] {
+    // SAFETY: the caller's word.
+    unsafe {
+        let high = _mm256_set1_epi32(0xffff_0000_u32 as i32);
+        [
+            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(pairs)),
+            _mm256_castsi256_ps(_mm256_and_si256(pairs, high)),
+        ]
     }
 }

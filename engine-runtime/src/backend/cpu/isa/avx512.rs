@@ -198,16 +198,7 @@ impl Dot<bf16> for Avx512 {
     #[inline(always)]
     unsafe fn weights(self, from: *const bf16) -> [[__m512; 2]; 2] {
         // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
-        unsafe {
-            [from, from.add(32)].map(|from| {
-                let pairs = _mm512_loadu_si512(from.cast());
-                let high = _mm512_set1_epi32(0xffff_0000_u32 as i32);
-                [
-                    _mm512_castsi512_ps(_mm512_slli_epi32::<16>(pairs)),
-                    _mm512_castsi512_ps(_mm512_and_si512(pairs, high)),
-                ]
-            })
-        }
+        unsafe { [widen_pairs(from), widen_pairs(from.add(32))] }
     }
     #[inline(always)]
     fn accumulate(self, sums: [__m512; 2], weights: [[__m512; 2]; 2], x: [f32; 2]) -> [__m512; 2] {
@@ -219,6 +210,23 @@ impl Dot<bf16> for Avx512 {
         [
             self.mul_add(weights[0][1], x[1], first[0]),
             self.mul_add(weights[1][1], x[1], first[1]),
+        ]
+    }
+}
+
+/// The first and the second of 16 pairs. Not a closure: that would be compiled without the instructions.
+///
+/// # Safety
+/// The machine has AVX-512F, and `from` is valid for reads of 32 elements.
+#[inline(always)]
+unsafe fn widen_pairs(from: *const bf16) -> [__m512; 2] {
+    // SAFETY: the caller's word.
+    unsafe {
+        let pairs = _mm512_loadu_si512(from.cast());
+        let high = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+        [
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(pairs)),
+            _mm512_castsi512_ps(_mm512_and_si512(pairs, high)),
         ]
     }
 }
@@ -269,10 +277,10 @@ impl Dot<bf16> for Avx512Bf16 {
         // SAFETY: `self` is proof of the instructions; both types are 512 bits of anything.
         unsafe {
             let x: __m512bh = std::mem::transmute(_mm512_set1_epi32(x as i32));
-            let weights = weights.map(|weights| std::mem::transmute::<__m512i, __m512bh>(weights));
+            let [first, second]: [__m512bh; 2] = std::mem::transmute(weights);
             [
-                _mm512_dpbf16_ps(sums[0], weights[0], x),
-                _mm512_dpbf16_ps(sums[1], weights[1], x),
+                _mm512_dpbf16_ps(sums[0], first, x),
+                _mm512_dpbf16_ps(sums[1], second, x),
             ]
         }
     }
