@@ -233,7 +233,7 @@ fn bars(pen: &mut Pen, view: &View, layout: &Layout) {
 
 fn legend(pen: &mut Pen, layout: &Layout) {
     let rows = [
-        (Ink::Yes, "works"),
+        (Ink::Yes, "works, by vLLM's compatibility page"),
         (Ink::No, "does not work"),
         (Ink::Unknown, "nobody has said"),
     ];
@@ -260,7 +260,7 @@ fn legend(pen: &mut Pen, layout: &Layout) {
     let (legal, maximal) = total(&counts(&MATRIX, Unknown::Refused));
     let (wide, wide_maximal) = total(&counts(&MATRIX, Unknown::Accepted));
     let line = format!(
-        "{} profiles work, and {maximal} of them say it all. With every unknown taken for a yes: {} and {wide_maximal}.",
+        "{} profiles work by the page, {maximal} of them maximal. With every unknown taken for a yes: {} and {wide_maximal}.",
         grouped(legal),
         grouped(wide),
     );
