@@ -70,11 +70,22 @@ pub fn manifest(path: &Path) -> Result<Value, Failure> {
         .map_err(|error| refuse(format!("its section {SECTION} is no manifest: {error}")))
 }
 
-/// One line for each fact that is not a list or text of many lines.
+/// The facts, a line each; then the decisions, a line each. The profile's text is asked for by its format.
 fn human(manifest: &Value, out: &mut Output) -> Result<(), Failure> {
+    let name = manifest["name"]
+        .as_str()
+        .unwrap_or("an engine without a name");
+    writeln!(out, "{STRONG}{name}{STRONG:#}")?;
     let facts = manifest.as_object().into_iter().flatten();
-    for (key, value) in facts.filter(|(key, _)| *key != "profile") {
-        write_fact(0, key, value, out)?;
+    for (key, value) in
+        facts.filter(|(key, _)| !matches!(key.as_str(), "name" | "profile" | "decisions"))
+    {
+        writeln!(out, "  {key:26}  {}", plain(value))?;
+    }
+    let decisions = manifest["decisions"].as_array().into_iter().flatten();
+    for decision in decisions {
+        let (key, value) = (plain(&decision["key"]), plain(&decision["value"]));
+        writeln!(out, "  {DIM}{key:26}{DIM:#}  {value}")?;
     }
     writeln!(
         out,
@@ -83,30 +94,12 @@ fn human(manifest: &Value, out: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
-fn write_fact(depth: usize, key: &str, value: &Value, out: &mut Output) -> Result<(), Failure> {
-    let indent = 2 * depth;
-    match value {
-        Value::Object(facts) => {
-            writeln!(out, "{:indent$}{STRONG}{key}{STRONG:#}", "")?;
-            facts
-                .iter()
-                .try_for_each(|(key, value)| write_fact(depth + 1, key, value, out))
-        }
-        Value::Array(values)
-            if values
-                .iter()
-                .all(|value| value.is_string() || value.is_number()) =>
-        {
-            let words: Vec<String> = values.iter().map(plain).collect();
-            Ok(writeln!(out, "{:indent$}{key}: {}", "", words.join(", "))?)
-        }
-        value => Ok(writeln!(out, "{:indent$}{key}: {}", "", plain(value))?),
-    }
-}
-
+/// A value without quotes; a list with commas.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
+        Value::Array(values) if values.is_empty() => "none".to_owned(),
+        Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(", "),
         value => value.to_string(),
     }
 }
