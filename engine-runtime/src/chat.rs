@@ -4,6 +4,7 @@
 //! nothing but the chat, and is compiled once. What transformers adds to Jinja is here too: its functions, its
 //! `tojson`, and Python's way to write values.
 
+mod date;
 mod python;
 mod source;
 
@@ -137,7 +138,7 @@ impl ChatTemplate {
     /// As transformers passes them: special tokens, then the chat, then the caller's own.
     fn variables(&self, messages: &[Message], rendering: &Rendering) -> Value {
         let now = rendering.now;
-        let strftime = move |format: String| python::strftime(now, &format);
+        let strftime = move |format: String| date::strftime(now, &format);
         let chat = [
             ("messages", Value::from(Serde(messages))),
             ("tools", Value::from(())),

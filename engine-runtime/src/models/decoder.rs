@@ -3,47 +3,30 @@
 //! A [`Family`] says in constants what differs; a branch that a family does not take leaves no code in an engine.
 
 mod activations;
+mod family;
+mod finder;
 mod layer;
 mod linear;
 mod norm;
+mod progress;
 mod source;
 
 use std::marker::PhantomData;
 
 use activations::Activations;
+pub use family::{Biases, Family};
 use layer::Layer;
 use norm::Norm;
-use source::{Progress, Source};
+use progress::Progress;
+use source::Source;
 
 use super::rope::angles;
 use super::shape::{self, Dims, Shape};
 use crate::backend::{Backend, DeviceError, HeadLayout, Ops, RopeTable};
 use crate::batch::{Capacity, DeviceBatch};
-use crate::checkpoint::{Checkpoint, CheckpointError, Config, Fit, LoadError};
+use crate::checkpoint::{Checkpoint, CheckpointError, Fit, LoadError};
 use crate::model::{Model, ModelShape};
 use crate::recipe::{Array, Cache, Limits, Matrix, Recipe};
-
-/// What a family adds to the decoder.
-pub trait Family: Send + 'static {
-    const NAME: &'static str;
-    /// Class names in transformers that are this family.
-    const ARCHITECTURES: &'static [&'static str];
-    /// Each head of q and k is normalised before it is rotated.
-    const HEAD_NORM: bool;
-
-    fn biases(config: &Config) -> Biases;
-
-    /// Positions that a token of some layer can look back on, where they are limited.
-    fn window(config: &Config) -> Option<usize>;
-}
-
-/// Which matrices have a bias.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Biases {
-    pub qkv: bool,
-    pub attention_out: bool,
-    pub mlp: bool,
-}
 
 /// A decoder of the family `F`, its dimensions from `S`, on the device of the recipe `R`.
 pub struct Decoder<R: Recipe, F, S> {

@@ -3,7 +3,8 @@
 use super::activations::Activations;
 use super::linear::Linear;
 use super::norm::Norm;
-use super::source::{LayerSource, Progress};
+use super::progress::Progress;
+use super::source::LayerSource;
 use super::{Family, head_layout};
 use crate::backend::{DeviceError, Ops, RopeTable};
 use crate::batch::DeviceBatch;

@@ -2,12 +2,11 @@
 //!
 //! The one list of what a decoder is made of. Checking a checkpoint and loading it both go through here.
 
-use std::collections::BTreeSet;
-
 use super::activations::Activations;
+use super::finder::{Finder, HEAD};
 use super::{Biases, Family};
 use crate::backend::{HostMatrix, HostValues};
-use crate::checkpoint::{Checkpoint, CheckpointError, Fit, HostVector, Memory, StoredAs, Tensors};
+use crate::checkpoint::{Checkpoint, CheckpointError, Fit, HostVector, Memory, StoredAs};
 use crate::dtype::{Float, WeightFormat};
 use crate::models::shape::Dims;
 use crate::recipe::{Act, Limits, Recipe};
@@ -42,10 +41,7 @@ impl<'a> Source<'a> {
     pub(super) fn find<F: Family>(checkpoint: &'a Checkpoint) -> Result<Self, CheckpointError> {
         let config = &checkpoint.config;
         let dims = &config.dims;
-        let mut finder = Finder {
-            tensors: &checkpoint.tensors,
-            found: BTreeSet::new(),
-        };
+        let mut finder = Finder::new(&checkpoint.tensors);
         let embedding = finder.matrix("model.embed_tokens.weight", dims.vocab, dims.hidden)?;
         let biases = F::biases(config);
         let layers = (0..dims.layers)
@@ -201,75 +197,5 @@ impl<'a> LayerSource<'a> {
         norms
             .chain(self.head_norms.iter().flatten())
             .chain(self.linears().flat_map(|linear| &linear.biases))
-    }
-}
-
-const HEAD: &str = "lm_head.weight";
-
-/// Looks tensors up and remembers which.
-struct Finder<'a> {
-    tensors: &'a Tensors,
-    found: BTreeSet<String>,
-}
-
-impl<'a> Finder<'a> {
-    fn matrix(
-        &mut self,
-        name: &str,
-        rows: usize,
-        cols: usize,
-    ) -> Result<HostMatrix<'a>, CheckpointError> {
-        self.found.insert(name.to_owned());
-        self.tensors.matrix(name, rows, cols)
-    }
-
-    fn vector(&mut self, name: &str, len: usize) -> Result<HostVector<'a>, CheckpointError> {
-        self.found.insert(name.to_owned());
-        self.tensors.vector(name, len)
-    }
-
-    /// Refuses a tensor that nothing asked for: a bias that is left out gives wrong tokens with no sign of it.
-    fn refuse_others(&self, family: &'static str, tied: bool) -> Result<(), CheckpointError> {
-        let other = self.tensors.names().find(|(name, _)| {
-            // A copy of the embedding, and a table that older versions of transformers saved.
-            let redundant = (tied && *name == HEAD) || name.ends_with("rotary_emb.inv_freq");
-            !redundant && !self.found.contains(*name)
-        });
-        match other {
-            None => Ok(()),
-            Some((tensor, file)) => Err(CheckpointError::Unexpected {
-                file: file.to_path_buf(),
-                tensor: tensor.to_owned(),
-                family,
-            }),
-        }
-    }
-}
-
-/// Tells the caller how much of the checkpoint is done.
-pub(super) struct Progress<'a> {
-    done: u64,
-    total: u64,
-    report: &'a mut dyn FnMut(u64, u64),
-}
-
-impl<'a> Progress<'a> {
-    pub(super) fn new(total: u64, report: &'a mut dyn FnMut(u64, u64)) -> Self {
-        report(0, total);
-        Self {
-            done: 0,
-            total,
-            report,
-        }
-    }
-
-    pub(super) fn add(&mut self, bytes: u64) {
-        self.done += bytes;
-        (self.report)(self.done, self.total);
-    }
-
-    pub(super) fn finish(&mut self) {
-        self.done = self.total;
-        (self.report)(self.done, self.total);
     }
 }
