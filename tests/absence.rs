@@ -1,0 +1,155 @@
+//! A feature that is off is not in the binary: two real engines are built, one with the features and one without, and
+//! searched for the symbols and strings of each feature's code. What must be absent in one must be present in the
+//! other, or the search would prove nothing.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
+
+const PROFILE: &str = r#"
+target = "portable"
+matrix = "engine"
+
+[model]
+family = "llama"
+dtype  = "f32"
+
+[limits]
+max-model-len = 256
+max-seqs      = 4
+"#;
+
+const FEATURES: &str = r#"
+[features]
+chunked-prefill = { tokens = 64 }
+prefix-caching  = true
+logprobs        = { max = 5 }
+"#;
+
+/// What only the code of a feature brings along.
+struct Mark {
+    feature: &'static str,
+    /// Parts of demangled symbols.
+    symbols: &'static [&'static str],
+    /// The file names that panics of its code would print.
+    strings: &'static [&'static str],
+}
+
+const MARKS: &[Mark] = &[
+    Mark {
+        feature: "chunked-prefill",
+        symbols: &["parts::prefill::Chunked"],
+        strings: &[],
+    },
+    Mark {
+        feature: "prefix-caching",
+        symbols: &["kv::prefix_cache::"],
+        strings: &["kv/prefix_cache.rs"],
+    },
+    Mark {
+        feature: "logprobs",
+        symbols: &[
+            "parts::logprobs::Top",
+            // The kernel.
+            "Dense<D>>>::logprobs",
+        ],
+        strings: &["parts/logprobs.rs"],
+    },
+];
+
+/// An engine's symbols, demangled, and its constant data.
+struct Binary {
+    symbols: BTreeSet<String>,
+    constants: Vec<u8>,
+}
+
+impl Binary {
+    /// Builds an engine in a target folder of this test's own, whose dependencies are compiled once.
+    fn build(name: &str, features: &str) -> Self {
+        let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("absence");
+        fs::create_dir_all(&scratch).expect("the scratch folder can be written");
+        let profile = scratch.join(format!("{name}.toml"));
+        fs::write(&profile, format!("name = \"{name}\"{PROFILE}{features}"))
+            .expect("the scratch folder can be written");
+        let output = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--package", "lathe", "--bin", "engine"])
+            .arg("--target-dir")
+            .arg(&scratch)
+            .env("LATHE_PROFILE", &profile)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .expect("cargo starts");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let engine = scratch.join(format!("debug/engine{}", std::env::consts::EXE_SUFFIX));
+        Self::parse(&fs::read(engine).expect("cargo built an engine"))
+    }
+
+    fn parse(file: &[u8]) -> Self {
+        let file = object::File::parse(file).expect("an engine is an object file");
+        let symbols: BTreeSet<String> = file
+            .symbols()
+            .filter_map(|symbol| symbol.name().ok())
+            .map(|name| format!("{:#}", rustc_demangle::demangle(name)))
+            .collect();
+        assert!(symbols.len() > 1000, "the engine has its symbols");
+        let constants = file
+            .sections()
+            .filter(|section| {
+                matches!(
+                    section.kind(),
+                    SectionKind::ReadOnlyData | SectionKind::ReadOnlyString | SectionKind::Data
+                )
+            })
+            .filter_map(|section| section.data().ok())
+            .flatten()
+            .copied()
+            .collect();
+        Self { symbols, constants }
+    }
+
+    fn symbols_with(&self, mark: &str) -> Vec<&str> {
+        self.symbols
+            .iter()
+            .map(String::as_str)
+            .filter(|symbol| symbol.contains(mark))
+            .collect()
+    }
+
+    fn has_string(&self, string: &str) -> bool {
+        self.constants
+            .windows(string.len())
+            .any(|window| window == string.as_bytes())
+    }
+}
+
+#[test]
+fn a_feature_that_is_off_leaves_nothing_in_the_binary() {
+    let with = Binary::build("with", FEATURES);
+    let without = Binary::build("without", "");
+    for mark in MARKS {
+        for symbol in mark.symbols {
+            assert!(
+                !with.symbols_with(symbol).is_empty(),
+                "{}: the search finds `{symbol}` where it must be",
+                mark.feature
+            );
+            assert_eq!(
+                without.symbols_with(symbol),
+                [""; 0],
+                "{}: `{symbol}` is in an engine without it",
+                mark.feature
+            );
+        }
+        for string in mark.strings {
+            assert!(with.has_string(string), "{}: {string}", mark.feature);
+            assert!(!without.has_string(string), "{}: {string}", mark.feature);
+        }
+    }
+}
