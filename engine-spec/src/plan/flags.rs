@@ -43,6 +43,11 @@ impl Plan {
     /// What rustc is told. The host side of a GPU engine is built for any CPU of its kind.
     pub fn rustc(&self) -> Rustc {
         const X86: &str = "x86_64-unknown-linux-gnu";
+        const ARM: Rustc = Rustc {
+            triple: "aarch64-unknown-linux-gnu",
+            target_cpu: "generic",
+            target_features: &[],
+        };
         match self.target.arch {
             Arch::X86V3 => Rustc {
                 triple: X86,
@@ -59,11 +64,9 @@ impl Plan {
                 target_cpu: "x86-64-v4",
                 target_features: &["+avx512vnni", "+avx512bf16"],
             },
-            Arch::Aarch64 => Rustc {
-                triple: "aarch64-unknown-linux-gnu",
-                target_cpu: "generic",
-                target_features: &[],
-            },
+            Arch::Aarch64 => ARM,
+            // Anything goes: what this machine is.
+            _ if cfg!(target_arch = "aarch64") => ARM,
             _ => Rustc {
                 triple: X86,
                 target_cpu: "x86-64",
