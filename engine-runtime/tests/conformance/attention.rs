@@ -108,6 +108,10 @@ impl Case {
         let mut out = put(device, &vec![f32::NAN; rows * self.layout.q_width()]);
         Ops::<Dense<D>>::store_kv(device, &qkv, &slots, cache, LAYER, self.layout, rows)
             .expect("launches");
+        // Another layer's positions are not this one's.
+        let other = put(device, &vec![f32::NAN; rows * width]);
+        Ops::<Dense<D>>::store_kv(device, &other, &slots, cache, 1 - LAYER, self.layout, rows)
+            .expect("launches");
         let batch = AttentionBatch {
             seqs: pieces.len(),
             max_query,

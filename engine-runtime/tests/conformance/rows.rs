@@ -211,7 +211,8 @@ pub fn gather_rows_agrees<D: Float, B: Subject<D>>() {
     let mut random = Random(8);
     for width in [1, 3, 33] {
         let x = random.values(20 * width);
-        let indices: Vec<u32> = (0..11).map(|_| random.below(20) as u32).collect();
+        let mut indices: Vec<u32> = (0..11).map(|_| random.below(20) as u32).collect();
+        indices[..2].copy_from_slice(&[19, 0]);
         let [array, mut out] = [&x[..], &[f32::NAN; 11 * 33]].map(|data| put(&mut device, data));
         let indices_array = put(&mut device, &indices);
         Ops::<Dense<D>>::gather_rows(&mut device, &array, &indices_array, 11, width, &mut out)

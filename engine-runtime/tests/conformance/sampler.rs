@@ -111,6 +111,15 @@ impl Case {
         }
     }
 
+    /// Without top-p and min-p.
+    fn untruncated(&self) -> Self {
+        let mut case = self.part(0, self.rows.len());
+        for row in &mut case.rows {
+            (row.top_p, row.min_p) = (1.0, 0.0);
+        }
+        case
+    }
+
     /// The scores that the device makes of the logits.
     fn process<D: Float, B: Subject<D>>(&self, device: &mut B) -> Vec<f32> {
         let tables = Tables::put(device, self);
@@ -206,61 +215,34 @@ pub fn process_agrees<D: Float, B: Subject<D>>() {
             let case = Case::random(&mut random, 20, vocab);
             let got = case.process::<D, _>(&mut device);
             let expected = case.process::<D, _>(&mut Reference::default());
+            let whole = case
+                .untruncated()
+                .process::<D, _>(&mut Reference::default());
             let rows = got.chunks(vocab).zip(expected.chunks(vocab));
-            for ((got, expected), row) in rows.zip(&case.rows) {
-                compare_scores(got, expected, row);
+            for (i, (got, expected)) in rows.enumerate() {
+                let whole = &whole[i * vocab..(i + 1) * vocab];
+                compare_scores(got, expected, whole, &case.rows[i]);
             }
         }
     }
 }
 
-/// Equal, but that a token at the very edge of top-p or min-p may be kept by one and dropped by the other: its weight
-/// and the cumulative weight of those before it are known within 1e-5.
-fn compare_scores(got: &[f32], expected: &[f32], row: &SamplingRow) {
-    let differing: Vec<usize> = (0..got.len())
-        .filter(|&i| got[i].to_bits() != expected[i].to_bits())
-        .collect();
-    if differing.is_empty() {
-        return;
-    }
-    assert!(row.top_p < 1.0 || row.min_p > 0.0, "{row:?}: {differing:?}");
-    let kept = |scores: &[f32], i: usize| f64::from(scores[i]) > f64::NEG_INFINITY;
-    let union: Vec<f32> = got.iter().zip(expected).map(|(a, b)| a.max(*b)).collect();
-    let largest = union.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weight = |i: usize| f64::from(union[i] - largest).exp();
-    for &i in &differing {
-        assert_ne!(
-            kept(got, i),
-            kept(expected, i),
-            "{row:?}: score {i} differs"
-        );
-    }
-    // Among the tokens with the least weights of those kept, all that differ have one weight, or next to none.
-    let (least, most) = differing
-        .iter()
-        .map(|&i| weight(i))
-        .fold((f64::MAX, 0.0_f64), |(least, most), w| {
-            (least.min(w), most.max(w))
-        });
-    assert!(
-        most - least <= 1e-5 * most && differing.len() == 1,
-        "{row:?}: {differing:?} differ"
-    );
-}
-
-#[test]
-fn compare_scores_finds_a_wrong_one() {
-    let expected = [1.0, 2.0, f32::NEG_INFINITY, 0.5];
-    for wrong in [
-        [1.0, 2.0, f32::NEG_INFINITY, 0.6],
-        [f32::NEG_INFINITY, 2.0, f32::NEG_INFINITY, f32::NEG_INFINITY],
-    ] {
-        let row = SamplingRow {
-            top_p: 0.9,
-            ..NEUTRAL
-        };
-        let compared = std::panic::catch_unwind(|| compare_scores(&wrong, &expected, &row));
-        assert!(compared.is_err());
+/// Equal, but that a token at the very edge of top-p or min-p may be kept by one and dropped by the other: its weight,
+/// and that of those before it, are known within 1e-5. `whole` is before top-p and min-p.
+fn compare_scores(got: &[f32], expected: &[f32], whole: &[f32], row: &SamplingRow) {
+    let largest = whole.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weight = |i: usize| f64::from(whole[i] - largest).exp();
+    let total: f64 = (0..whole.len()).map(weight).sum();
+    for i in (0..got.len()).filter(|&i| got[i].to_bits() != expected[i].to_bits()) {
+        let kept = [got[i], expected[i]].map(|score| score > f32::NEG_INFINITY);
+        assert_ne!(kept[0], kept[1], "{row:?}: score {i} differs");
+        let before: f64 = (0..whole.len())
+            .filter(|&j| whole[j] > whole[i] || whole[j] == whole[i] && j < i)
+            .map(weight)
+            .sum();
+        let top_p = (before - f64::from(row.top_p) * total).abs() < 1e-5 * total;
+        let min_p = (weight(i) - f64::from(row.min_p)).abs() < 1e-5 * f64::from(row.min_p);
+        assert!(top_p || min_p, "{row:?}: token {i} is not at the edge");
     }
 }
 
@@ -291,10 +273,29 @@ pub fn sample_agrees<D: Float, B: Subject<D>>() {
             }
         }
     }
+    draws_behind_the_uniform::<D, B>(&mut device);
     assert!(
         drawn.contains(&NO_TOKEN) && drawn.len() > 100,
         "too little was drawn"
     );
+}
+
+/// Four equal tokens, and numbers at which the cumulative probability is exact: it must exceed the number.
+fn draws_behind_the_uniform<D: Float, B: Subject<D>>(device: &mut B) {
+    let rows: Vec<SamplingRow> = [0.0, 0.25, 0.5, 0.75]
+        .into_iter()
+        .map(|uniform| SamplingRow { uniform, ..NEUTRAL })
+        .collect();
+    let case = Case {
+        vocab: 6,
+        logits: [f32::NEG_INFINITY, 1.0, 1.0, f32::NEG_INFINITY, 1.0, 1.0].repeat(4),
+        rows,
+        seen: vec![],
+        edits: vec![],
+    };
+    let results = case.results::<D, _>(device, &case.logits, None);
+    let drawn: Vec<u32> = results.iter().map(|result| result[0]).collect();
+    assert_eq!(drawn, [1, 2, 4, 5]);
 }
 
 /// Whether the token can be drawn at all.

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::cache::Cache;
 use super::exp::exp;
-use super::isa::{Dot, Isa, Kernel};
+use super::isa::{Dot, Isa, Kernel, MAX_LANES};
 use super::memory::{Parts, Scratch};
 use super::pool::Pool;
 use super::rows::{load, store};
@@ -287,12 +287,7 @@ fn add_tile<I: Isa, const M: usize>(
             put(isa, *scores, &mut state.weights[head * TILE + columns..]);
         }
     }
-    let mut factors = [0.0; M];
-    for (head, factor) in factors.iter_mut().enumerate() {
-        let weights = &mut state.weights[head * TILE..(head + 1) * TILE];
-        let (largest, total) = (&mut state.largest[at + head], &mut state.totals[at + head]);
-        *factor = soften(isa, &mut weights[..valid], largest, total);
-    }
+    let factors = soften::<I, M>(isa, state, at, valid);
     let width = state.width;
     let weights: &[[f32; TILE]; M] = state
         .weights
@@ -318,31 +313,46 @@ fn add_tile<I: Isa, const M: usize>(
     }
 }
 
-/// Turns scores into weights relative to the largest so far, and adds them to the total. Returns what the sums so far
-/// must be multiplied by.
+/// Turns the first `valid` scores of `M` heads into weights relative to the largest so far, and adds them to the totals.
+/// Returns what the sums so far must be multiplied by.
 #[inline(always)]
-fn soften<I: Isa>(isa: I, scores: &mut [f32], largest: &mut f32, total: &mut f32) -> f32 {
-    let mut vector = isa.splat(f32::NEG_INFINITY);
-    let (blocks, rest) = scores.split_at(scores.len() / I::LANES * I::LANES);
-    for scores in blocks.chunks_exact(I::LANES) {
-        vector = isa.max(load(isa, scores), vector);
+fn soften<I: Isa, const M: usize>(
+    isa: I,
+    state: &mut State<'_>,
+    at: usize,
+    valid: usize,
+) -> [f32; MAX_LANES] {
+    let heads = state.weights.as_chunks_mut::<TILE>().0;
+    let (largest, totals) = (
+        &mut state.largest[at..at + M],
+        &mut state.totals[at..at + M],
+    );
+    let mut factors = [0.0; MAX_LANES];
+    for (head, largest) in largest.iter_mut().enumerate() {
+        let (vectors, rest) = heads[head][..valid].split_at(valid / I::LANES * I::LANES);
+        let mut vector = isa.splat(*largest);
+        for scores in vectors.chunks_exact(I::LANES) {
+            vector = isa.max(load(isa, scores), vector);
+        }
+        let before = *largest;
+        *largest = rest.iter().copied().fold(isa.largest(vector), f32::max);
+        factors[head] = before - *largest;
     }
-    let before = *largest;
-    *largest = rest
-        .iter()
-        .copied()
-        .fold(before.max(isa.largest(vector)), f32::max);
-    let shift = isa.splat(*largest);
-    let mut sum = isa.splat(0.0);
-    for scores in scores.chunks_mut(I::LANES) {
-        let weights = exp(isa, isa.sub(load(isa, scores), shift));
-        store(isa, weights, scores);
-        // A short last vector is read back, without what its padding became.
-        sum = isa.add(sum, load(isa, scores));
+    for factors in factors[..M].chunks_mut(I::LANES) {
+        store(isa, exp(isa, load(isa, factors)), factors);
     }
-    let factor = isa.lanes(exp(isa, isa.sub(isa.splat(before), shift)))[0];
-    *total = *total * factor + isa.sum(sum);
-    factor
+    for (head, total) in totals.iter_mut().enumerate() {
+        let shift = isa.splat(largest[head]);
+        let mut sum = isa.splat(0.0);
+        for scores in heads[head][..valid].chunks_mut(I::LANES) {
+            let weights = exp(isa, isa.sub(load(isa, scores), shift));
+            store(isa, weights, scores);
+            // A short last vector is read back, without what its padding became.
+            sum = isa.add(sum, load(isa, scores));
+        }
+        *total = *total * factors[head] + isa.sum(sum);
+    }
+    factors
 }
 
 /// sums [M, 2 vectors] += factors [M] * columns [2 vectors]

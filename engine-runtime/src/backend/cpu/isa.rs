@@ -5,6 +5,18 @@
 //! written once, generic over the instruction set, and entered through [`Isa::enter`], which is where the
 //! instructions are switched on. The only `cfg`s on the processor are in this file.
 
+/// Operations that are one instruction each, lane by lane.
+#[cfg(target_arch = "x86_64")]
+macro_rules! instructions {
+    ($vector:ty; $($name:ident($($x:ident),+) = $instruction:path;)+) => {$(
+        #[inline(always)]
+        fn $name(self, $($x: $vector),+) -> $vector {
+            // SAFETY: `self` is proof of the instructions.
+            unsafe { $instruction($($x),+) }
+        }
+    )+};
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -82,14 +94,20 @@ pub trait Isa: Copy + Send + Sync + 'static {
         lanes[0]
     }
 
-    /// The largest lane; NaN lanes are passed over.
+    /// The largest lane, where none is NaN.
     #[inline(always)]
     fn largest(self, x: Self::Vector) -> f32 {
-        let lanes = self.lanes(x);
-        lanes[..Self::LANES]
-            .iter()
-            .copied()
-            .fold(f32::NEG_INFINITY, f32::max)
+        let mut lanes = self.lanes(x);
+        let mut width = Self::LANES;
+        while width > 1 {
+            width /= 2;
+            for i in 0..width {
+                if lanes[i + width] > lanes[i] {
+                    lanes[i] = lanes[i + width];
+                }
+            }
+        }
+        lanes[0]
     }
 
     /// The lanes as an array, zero behind them.

@@ -32,54 +32,40 @@ impl Isa for Avx2 {
         unsafe { inside(self, kernel) }
     }
 
-    // SAFETY, for all that follow: `self` is proof of the instructions; pointers are the caller's word.
     #[inline(always)]
     fn splat(self, x: f32) -> __m256 {
+        // SAFETY: `self` is proof of the instructions.
         unsafe { _mm256_set1_ps(x) }
     }
     #[inline(always)]
     unsafe fn load(self, from: *const f32) -> __m256 {
+        // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
         unsafe { _mm256_loadu_ps(from) }
     }
     #[inline(always)]
     unsafe fn store(self, x: __m256, to: *mut f32) {
+        // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
         unsafe { _mm256_storeu_ps(to, x) }
     }
-    #[inline(always)]
-    fn add(self, a: __m256, b: __m256) -> __m256 {
-        unsafe { _mm256_add_ps(a, b) }
-    }
-    #[inline(always)]
-    fn sub(self, a: __m256, b: __m256) -> __m256 {
-        unsafe { _mm256_sub_ps(a, b) }
-    }
-    #[inline(always)]
-    fn mul(self, a: __m256, b: __m256) -> __m256 {
-        unsafe { _mm256_mul_ps(a, b) }
-    }
-    #[inline(always)]
-    fn div(self, a: __m256, b: __m256) -> __m256 {
-        unsafe { _mm256_div_ps(a, b) }
-    }
-    #[inline(always)]
-    fn mul_add(self, a: __m256, b: __m256, c: __m256) -> __m256 {
-        unsafe { _mm256_fmadd_ps(a, b, c) }
-    }
-    #[inline(always)]
-    fn max(self, a: __m256, b: __m256) -> __m256 {
-        unsafe { _mm256_max_ps(a, b) }
-    }
-    #[inline(always)]
-    fn min(self, a: __m256, b: __m256) -> __m256 {
-        unsafe { _mm256_min_ps(a, b) }
+    instructions! {
+        __m256;
+        add(a, b) = _mm256_add_ps;
+        sub(a, b) = _mm256_sub_ps;
+        mul(a, b) = _mm256_mul_ps;
+        div(a, b) = _mm256_div_ps;
+        mul_add(a, b, c) = _mm256_fmadd_ps;
+        max(a, b) = _mm256_max_ps;
+        min(a, b) = _mm256_min_ps;
     }
     #[inline(always)]
     fn round(self, x: __m256) -> __m256 {
         const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+        // SAFETY: `self` is proof of the instructions.
         unsafe { _mm256_round_ps::<NEAREST>(x) }
     }
     #[inline(always)]
     fn power_of_two(self, x: __m256) -> __m256 {
+        // SAFETY: `self` is proof of the instructions.
         unsafe {
             let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(x), _mm256_set1_epi32(127));
             _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
@@ -87,10 +73,12 @@ impl Isa for Avx2 {
     }
     #[inline(always)]
     fn keep_unless_below(self, x: __m256, a: __m256, b: __m256) -> __m256 {
+        // SAFETY: `self` is proof of the instructions.
         unsafe { _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_NLT_UQ>(a, b)) }
     }
     #[inline(always)]
     fn prefetch(self, address: *const u8) {
+        // SAFETY: `self` is proof of the instructions.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
     }
 }
@@ -175,7 +163,16 @@ impl Dot<bf16> for Avx2 {
     }
     #[inline(always)]
     fn widen(self, from: &[bf16], to: &mut [f32]) {
-        widen_each(from, to);
+        let (blocks, rest) = from.as_chunks::<8>();
+        let (block_values, rest_values) = to.split_at_mut(8 * blocks.len());
+        for (from, to) in blocks.iter().zip(block_values.as_chunks_mut::<8>().0) {
+            // SAFETY: `self` is proof of the instructions; 8 elements are read and written.
+            unsafe {
+                let bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(from.as_ptr().cast()));
+                _mm256_storeu_si256(to.as_mut_ptr().cast(), _mm256_slli_epi32::<16>(bits));
+            }
+        }
+        widen_each(rest, rest_values);
     }
     #[inline(always)]
     unsafe fn weights(self, from: *const bf16) -> [__m256i; 2] {

@@ -38,62 +38,50 @@ macro_rules! avx512 {
                 unsafe { inside(self, kernel) }
             }
 
-            // SAFETY, for all that follow: `self` is proof of the instructions; pointers are the caller's word.
             #[inline(always)]
             fn splat(self, x: f32) -> __m512 {
+                // SAFETY: `self` is proof of the instructions.
                 unsafe { _mm512_set1_ps(x) }
             }
             #[inline(always)]
             unsafe fn load(self, from: *const f32) -> __m512 {
+                // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
                 unsafe { _mm512_loadu_ps(from) }
             }
             #[inline(always)]
             unsafe fn store(self, x: __m512, to: *mut f32) {
+                // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
                 unsafe { _mm512_storeu_ps(to, x) }
             }
-            #[inline(always)]
-            fn add(self, a: __m512, b: __m512) -> __m512 {
-                unsafe { _mm512_add_ps(a, b) }
-            }
-            #[inline(always)]
-            fn sub(self, a: __m512, b: __m512) -> __m512 {
-                unsafe { _mm512_sub_ps(a, b) }
-            }
-            #[inline(always)]
-            fn mul(self, a: __m512, b: __m512) -> __m512 {
-                unsafe { _mm512_mul_ps(a, b) }
-            }
-            #[inline(always)]
-            fn div(self, a: __m512, b: __m512) -> __m512 {
-                unsafe { _mm512_div_ps(a, b) }
-            }
-            #[inline(always)]
-            fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
-                unsafe { _mm512_fmadd_ps(a, b, c) }
-            }
-            #[inline(always)]
-            fn max(self, a: __m512, b: __m512) -> __m512 {
-                unsafe { _mm512_max_ps(a, b) }
-            }
-            #[inline(always)]
-            fn min(self, a: __m512, b: __m512) -> __m512 {
-                unsafe { _mm512_min_ps(a, b) }
+            instructions! {
+                __m512;
+                add(a, b) = _mm512_add_ps;
+                sub(a, b) = _mm512_sub_ps;
+                mul(a, b) = _mm512_mul_ps;
+                div(a, b) = _mm512_div_ps;
+                mul_add(a, b, c) = _mm512_fmadd_ps;
+                max(a, b) = _mm512_max_ps;
+                min(a, b) = _mm512_min_ps;
             }
             #[inline(always)]
             fn round(self, x: __m512) -> __m512 {
                 const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+                // SAFETY: `self` is proof of the instructions.
                 unsafe { _mm512_roundscale_ps::<NEAREST>(x) }
             }
             #[inline(always)]
             fn power_of_two(self, x: __m512) -> __m512 {
+                // SAFETY: `self` is proof of the instructions.
                 unsafe { _mm512_scalef_ps(_mm512_set1_ps(1.0), x) }
             }
             #[inline(always)]
             fn keep_unless_below(self, x: __m512, a: __m512, b: __m512) -> __m512 {
+                // SAFETY: `self` is proof of the instructions.
                 unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_NLT_UQ>(a, b), x) }
             }
             #[inline(always)]
             fn prefetch(self, address: *const u8) {
+                // SAFETY: `self` is proof of the instructions.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
             }
         }
@@ -193,7 +181,8 @@ impl Dot<bf16> for Avx512 {
     }
     #[inline(always)]
     fn widen(self, from: &[bf16], to: &mut [f32]) {
-        widen_each(from, to);
+        // SAFETY: `self` is proof of the instructions.
+        unsafe { widen_bf16(from, to) }
     }
     #[inline(always)]
     unsafe fn weights(self, from: *const bf16) -> [[__m512; 2]; 2] {
@@ -212,6 +201,24 @@ impl Dot<bf16> for Avx512 {
             self.mul_add(weights[1][1], x[1], first[1]),
         ]
     }
+}
+
+/// to = from, which is as long
+///
+/// # Safety
+/// The machine has AVX-512F.
+#[inline(always)]
+unsafe fn widen_bf16(from: &[bf16], to: &mut [f32]) {
+    let (blocks, rest) = from.as_chunks::<16>();
+    let (block_values, rest_values) = to.split_at_mut(16 * blocks.len());
+    for (from, to) in blocks.iter().zip(block_values.as_chunks_mut::<16>().0) {
+        // SAFETY: the caller's word; 16 elements are read and written.
+        unsafe {
+            let bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.as_ptr().cast()));
+            _mm512_storeu_si512(to.as_mut_ptr().cast(), _mm512_slli_epi32::<16>(bits));
+        }
+    }
+    widen_each(rest, rest_values);
 }
 
 /// The first and the second of 16 pairs. Not a closure: that would be compiled without the instructions.
@@ -260,7 +267,8 @@ impl Dot<bf16> for Avx512Bf16 {
     }
     #[inline(always)]
     fn widen(self, from: &[bf16], to: &mut [f32]) {
-        widen_each(from, to);
+        // SAFETY: `self` is proof of the instructions.
+        unsafe { widen_bf16(from, to) }
     }
     #[inline(always)]
     unsafe fn weights(self, from: *const bf16) -> [__m512i; 2] {
