@@ -172,6 +172,7 @@ fn widen_each<D: Float>(from: &[D], to: &mut [f32]) {
 }
 
 /// Splits columns into pairs, with zero behind an odd one.
+#[cfg(target_arch = "x86_64")]
 fn pairs(x: &[f32]) -> impl Iterator<Item = [f32; 2]> {
     x.chunks(2)
         .map(|pair| [pair[0], pair.get(1).copied().unwrap_or(0.0)])
