@@ -41,7 +41,7 @@ struct Mark {
 const MARKS: &[Mark] = &[
     Mark {
         feature: "chunked-prefill",
-        symbols: &["parts::prefill::Chunked"],
+        symbols: &["chunked_prefill::take"],
         strings: &[],
     },
     Mark {
