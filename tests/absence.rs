@@ -54,7 +54,7 @@ const MARKS: &[Mark] = &[
         symbols: &[
             "parts::logprobs::Top",
             // The kernel.
-            "Dense<D>>>::logprobs",
+            "backend::cpu::Cpu<I>>::logprobs",
         ],
         strings: &["parts/logprobs.rs"],
     },

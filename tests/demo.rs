@@ -118,6 +118,24 @@ fn all_210_questions_in_one_batch_get_the_right_verdict() {
     );
 }
 
+/// The model was trained on the matrix; when that changes, it must be trained anew.
+#[test]
+fn the_questions_are_those_of_the_matrix() {
+    let read =
+        |path: &str| fs::read_to_string(root().join(path)).expect("a file of the repository");
+    let facts = |text: String, verdict: usize, link: usize| -> Vec<(String, String)> {
+        text.lines()
+            .skip(1)
+            .map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>())
+            .map(|columns| (columns[verdict].clone(), columns[link].clone()))
+            .collect()
+    };
+    assert_eq!(
+        facts(read("models/demo/questions.tsv"), 1, 2),
+        facts(read("engine-spec/matrix/cells.tsv"), 3, 4)
+    );
+}
+
 #[test]
 fn json_holds_what_the_stream_showed() {
     let question = "Does LoRA work on CPU?";
@@ -293,7 +311,7 @@ fn unusable_arguments_name_themselves() {
         (&["run", "x", "--model", "no-such-folder"], "no-such-folder"),
         (&["run", "x", "--max-tokens", "100000"], "max_tokens"),
         (&["run", "x", "--logprobs", "21"], "logprobs"),
-        (&["run", "x", "--max-model-len", "1000000"], "max_model_len"),
+        (&["run", "x", "--max-model-len", "1000000"], "1024 or less"),
     ] {
         let output = engine(args);
         let text = String::from_utf8_lossy(&output.stderr);
