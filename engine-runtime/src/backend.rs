@@ -11,10 +11,12 @@
 //! that row's inputs alone: every reduction has an order fixed by the shape of the model, never by `rows`, by the
 //! other rows, or by the number of threads.
 
+mod attention;
 pub mod cpu;
 pub mod reference;
 mod sampling;
 
+pub use attention::{AttentionBatch, CacheShape, HeadLayout, RopeTable};
 pub use sampling::{LogitEdit, NO_TOKEN, SamplingRow, SamplingTable, SeenToken};
 
 use half::{bf16, f16};
@@ -154,59 +156,6 @@ impl<'a> HostValues<'a> {
             Self::F16(_) | Self::BF16(_) => self.bytes() / 2,
         }
     }
-}
-
-/// The heads in a row of a fused projection: [q_heads * head_dim | kv_heads * head_dim | kv_heads * head_dim].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeadLayout {
-    pub q_heads: usize,
-    pub kv_heads: usize,
-    pub head_dim: usize,
-}
-
-impl HeadLayout {
-    /// Elements in a row of the fused projection.
-    pub fn width(self) -> usize {
-        (self.q_heads + 2 * self.kv_heads) * self.head_dim
-    }
-
-    /// Elements in a row of attention output.
-    pub fn q_width(self) -> usize {
-        self.q_heads * self.head_dim
-    }
-}
-
-/// The paged KV cache of one model: for each layer, keys and values of `blocks` blocks of `block_size` positions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CacheShape {
-    pub layers: usize,
-    pub blocks: usize,
-    pub block_size: usize,
-    pub kv_heads: usize,
-    pub head_dim: usize,
-}
-
-/// Which rows attend to what: the sequences of a batch, in row order.
-///
-/// The query at row `query_start[s] + i` of sequence `s` has position `context_len[s] - query_len(s) + i` and attends
-/// to positions `0..=position`, which lie in the blocks `block_tables[s][..]`, `block_size` to a block.
-pub struct AttentionBatch<'a, B: Backend> {
-    pub seqs: usize,
-    /// Longest query of any sequence, in rows.
-    pub max_query: usize,
-    /// [seqs + 1]
-    pub query_start: &'a B::Array<u32>,
-    /// [seqs], this step's rows included.
-    pub context_len: &'a B::Array<u32>,
-    /// [seqs, blocks_per_seq]
-    pub block_tables: &'a B::Array<u32>,
-    pub blocks_per_seq: usize,
-}
-
-/// The rotation of rotary position embeddings: `cos` and `sin` are [positions, head_dim / 2] and hold the scaling.
-pub struct RopeTable<'a, B: Backend> {
-    pub cos: &'a B::Array<f32>,
-    pub sin: &'a B::Array<f32>,
 }
 
 /// The ops that models, cache and sampler are composed of, for weights of the format `W`.
