@@ -91,14 +91,14 @@ fn a_changed_profile_or_shape_is_seen() {
             .unwrap();
     std::fs::write(&shape, &config).unwrap();
 
-    std::fs::write(&path, &with_shape.replace("llama", "qwen2")).unwrap();
+    std::fs::write(&path, with_shape.replace("llama", "qwen2")).unwrap();
     assert_eq!(check(Some(&path), ""), "");
     std::fs::write(&path, &with_shape).unwrap();
     assert!(
         check(Some(&path), "").contains("changing.toml:"),
         "the shape is another family's"
     );
-    std::fs::write(&path, &with_shape.replace("llama", "qwen2")).unwrap();
+    std::fs::write(&path, with_shape.replace("llama", "qwen2")).unwrap();
     assert_eq!(check(Some(&path), ""), "");
     std::fs::write(
         &shape,
