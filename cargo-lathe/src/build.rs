@@ -21,7 +21,7 @@ use crate::paint::{DIM, GOOD, STRONG};
 use crate::plan::size;
 use crate::profile;
 
-/// Build the engine of each profile: OUT/engine-<name>, with its manifest beside it.
+/// Build the engine of each profile: OUT/engine-NAME, with its manifest beside it.
 #[derive(Debug, Args)]
 pub struct Build {
     #[arg(required = true, value_name = "PROFILE")]

@@ -28,7 +28,7 @@ enum Format {
     /// With excerpts, as rustc shows errors.
     #[default]
     Human,
-    /// A line for each error: path:line:column: error[code]: what.
+    /// A line for each error: `path:line:column: error[code]: what`.
     Short,
     /// An array with an object for each profile.
     Json,

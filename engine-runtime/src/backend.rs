@@ -189,7 +189,7 @@ pub trait Ops<W: WeightFormat>: Backend {
     /// A zeroed cache.
     fn cache(&mut self, shape: CacheShape) -> Result<Self::Cache, DeviceError>;
 
-    /// out [rows, hidden] = table [vocab, hidden] at `ids` [rows].
+    /// out [rows, hidden] = table [vocab, hidden] at `ids` `[rows]`.
     fn embed(
         &mut self,
         table: &Self::Matrix,
@@ -198,7 +198,7 @@ pub trait Ops<W: WeightFormat>: Backend {
         out: &mut Self::Array<Self::Act>,
     ) -> Result<(), DeviceError>;
 
-    /// out [rows, width] = x / sqrt(mean(x^2) + eps) * weight [width] (Zhang and Sennrich, arXiv 1910.07467).
+    /// out [rows, width] = x / sqrt(mean(x^2) + eps) * weight `[width]` (Zhang and Sennrich, arXiv 1910.07467).
     fn rms_norm(
         &mut self,
         x: &Self::Array<Self::Act>,
@@ -223,7 +223,7 @@ pub trait Ops<W: WeightFormat>: Backend {
     ) -> Result<(), DeviceError>;
 
     /// Normalises every q head and every k head of qkv [rows, layout.width()] in place, as `rms_norm` over head_dim,
-    /// with weights [head_dim] (Qwen 3).
+    /// with weights `[head_dim]` (Qwen 3).
     #[allow(clippy::too_many_arguments)]
     fn head_norm(
         &mut self,
@@ -254,7 +254,7 @@ pub trait Ops<W: WeightFormat>: Backend {
         out: &mut Self::Array<f32>,
     ) -> Result<(), DeviceError>;
 
-    /// Rotates q and k of qkv in place by their `positions` [rows]; halves are paired (i, i + head_dim / 2), as in
+    /// Rotates q and k of qkv in place by their `positions` `[rows]`; halves are paired (i, i + head_dim / 2), as in
     /// Hugging Face's layout (Su et al., arXiv 2104.09864).
     fn rope(
         &mut self,
@@ -300,7 +300,7 @@ pub trait Ops<W: WeightFormat>: Backend {
         out: &mut Self::Array<Self::Act>,
     ) -> Result<(), DeviceError>;
 
-    /// out [rows, width] = x [_, width] at `indices` [rows].
+    /// out [rows, width] = x [_, width] at `indices` `[rows]`.
     fn gather_rows(
         &mut self,
         x: &Self::Array<Self::Act>,
@@ -321,7 +321,7 @@ pub trait Ops<W: WeightFormat>: Backend {
         scores: &mut Self::Array<f32>,
     ) -> Result<(), DeviceError>;
 
-    /// results[row * stride] = the token drawn from softmax(scores [row]), or [`NO_TOKEN`]: the first id, in
+    /// results[row * stride] = the token drawn from softmax(scores `[row]`), or [`NO_TOKEN`]: the first id, in
     /// ascending order, at which the cumulative probability exceeds `uniform`; at temperature 0 the largest.
     fn sample(
         &mut self,

@@ -17,15 +17,15 @@ pub struct Capacity {
 /// A step on the host side. Rows of one sequence are consecutive and in position order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// [rows] token ids
+    /// `[rows]` token ids
     pub ids: Vec<u32>,
-    /// [rows]
+    /// `[rows]`
     pub positions: Vec<u32>,
-    /// [rows] cache slot of each row: block * block_size + offset
+    /// `[rows]` cache slot of each row: block * block_size + offset
     pub slots: Vec<u32>,
     /// [seqs + 1]
     pub query_start: Vec<u32>,
-    /// [seqs], this step's rows included
+    /// `[seqs]`, this step's rows included
     pub context_len: Vec<u32>,
     /// [seqs, blocks_per_seq], padded with 0
     pub block_tables: Vec<u32>,

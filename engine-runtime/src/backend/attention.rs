@@ -42,7 +42,7 @@ pub struct AttentionBatch<'a, B: Backend> {
     pub max_query: usize,
     /// [seqs + 1]
     pub query_start: &'a B::Array<u32>,
-    /// [seqs], this step's rows included.
+    /// `[seqs]`, this step's rows included.
     pub context_len: &'a B::Array<u32>,
     /// [seqs, blocks_per_seq]
     pub block_tables: &'a B::Array<u32>,

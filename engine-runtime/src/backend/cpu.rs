@@ -2,7 +2,7 @@
 //!
 //! A launch runs at once, on a pool of pinned threads, and has run when it returns. Activations are f32, sums are
 //! f32, weights and cache are what the recipe says. Ops are cut into tasks by what they write and never by what they
-//! sum, so that neither rows nor threads can change a bit (see [`matmul`], [`attention`]).
+//! sum, so that neither rows nor threads can change a bit (see `matmul` and `attention`).
 
 mod attention;
 mod cache;

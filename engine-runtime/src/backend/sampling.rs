@@ -59,7 +59,7 @@ impl Element for LogitEdit {}
 
 /// The sampling settings of a batch, in device memory.
 pub struct SamplingTable<'a, B: Backend> {
-    /// [rows]
+    /// `[rows]`
     pub rows: &'a B::Array<SamplingRow>,
     pub seen: &'a B::Array<SeenToken>,
     pub edits: &'a B::Array<LogitEdit>,

@@ -24,7 +24,7 @@ pub struct Tensors {
     shard_of: BTreeMap<String, usize>,
 }
 
-/// A vector as a checkpoint holds it: [len].
+/// A vector as a checkpoint holds it: `[len]`.
 #[derive(Debug, Clone, Copy)]
 pub struct HostVector<'a> {
     pub len: usize,
@@ -130,7 +130,7 @@ impl Tensors {
         Ok(HostMatrix { rows, cols, values })
     }
 
-    /// The vector [len] of this name.
+    /// The vector `[len]` of this name.
     pub fn vector(&self, name: &str, len: usize) -> Result<HostVector<'_>, CheckpointError> {
         let values = self.values(name, &[len])?;
         Ok(HostVector { len, values })

@@ -144,7 +144,7 @@ pub trait Dot<D: Float>: Isa {
     /// A step's weights in registers.
     type Weights: Copy;
 
-    /// Activations of one row, `x` [cols], to `steps` [cols / GROUP, rounded up]; zero behind the last column.
+    /// Activations of one row, `x` `[cols]`, to `steps` [cols / GROUP, rounded up]; zero behind the last column.
     fn steps(self, x: &[f32], steps: &mut [Self::Step]);
 
     /// to = from, which is as long
