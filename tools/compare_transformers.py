@@ -123,7 +123,7 @@ def draw(dice: random.Random, number: int) -> Checkpoint:
     head_dim = dice.choice([8, 10, 16, 18, 32, 64])
     while heads * head_dim > 256:
         heads, kv_heads = heads // kv_heads, 1
-        head_dim = max(8, head_dim // 2)
+        head_dim = max(8, head_dim // 4 * 2)  # stays even, for the rotation
     # A hidden size of its own where the family allows it, as large Mistral and Qwen 3 models have.
     free = family in ("mistral", "qwen3")
     rope = dice.choice([None, LINEAR_ROPE, LLAMA3_ROPE]) if family == "llama" else None
