@@ -4,6 +4,7 @@ mod answer;
 mod batch;
 mod bench;
 mod entropy;
+mod format;
 mod info;
 mod model;
 mod prompt;

@@ -5,7 +5,7 @@ mod sink;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -220,8 +220,5 @@ fn open(path: &std::path::Path) -> Result<(Box<dyn BufRead>, u64), Failure> {
     if metadata.is_dir() {
         return Err(format!("cannot read {}: it is a folder", path.display()).into());
     }
-    Ok((
-        Box::new(BufReader::new(file.take(u64::MAX))),
-        metadata.len(),
-    ))
+    Ok((Box::new(BufReader::new(file)), metadata.len()))
 }

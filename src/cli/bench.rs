@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
 use engine_runtime::Recipe;
 use engine_runtime::backend::{DeviceLimits, Ops};
 use engine_runtime::checkpoint::Fit;
@@ -15,6 +14,7 @@ use engine_runtime::text::ByteText;
 use serde::Serialize;
 
 use super::Failure;
+use super::format::Format;
 use super::model::ModelFlags;
 
 /// Measure prefill and decode, and the share of the machine's own limits that they reach
@@ -36,12 +36,6 @@ pub struct Bench {
     format: Format,
     #[command(flatten)]
     model: ModelFlags,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 /// What was measured; shares are of the machine's own limits, measured in the same run.

@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal, Read, Write};
 use std::sync::Arc;
 
-use clap::ValueEnum;
 use engine_runtime::Recipe;
 use engine_runtime::chat::Message;
 use engine_runtime::engine::Event;
@@ -12,6 +11,7 @@ use engine_runtime::request::Request;
 use super::Failure;
 use super::answer::Answer;
 use super::entropy::entropy;
+use super::format::Format;
 use super::model::ModelFlags;
 use super::prompt::Prompter;
 use super::sampling::{SamplingFlags, model_defaults};
@@ -38,12 +38,6 @@ pub struct Run {
     model: ModelFlags,
     #[command(flatten)]
     sampling: SamplingFlags,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 impl Run {
