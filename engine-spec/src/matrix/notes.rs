@@ -55,7 +55,7 @@ pub(super) const NOTES: &[Note] = &[
     note(Pair(GuidedDecoding, EncoderDecoder),      "",                                                 "never stated upstream"),
     note(Pair(GuidedDecoding, MultiStep),           "https://github.com/vllm-project/vllm/issues/8985", "logits processors run on the host for each token, and a multi-step batch stays on the device"),
     note(Pair(GuidedDecoding, Multimodal),          "",                                                 "never stated upstream"),
-    note(Hardware(ChunkedPrefill, Volta),           "https://github.com/vllm-project/vllm/issues/2729", "chunks attend to a cached prefix through a Triton kernel whose matrix layout conversion does not exist before Ampere; a missing kernel, not a limit of the chip"),
+    note(Hardware(ChunkedPrefill, Volta),           "https://github.com/vllm-project/vllm/issues/2729", "chunks attend to a cached prefix through a Triton kernel that aborts on Volta's matrix layout; a missing kernel, not a limit of the chip"),
     note(Hardware(ChunkedPrefill, Cpu),             "",                                                 "the CPU attention backend had no kernel that reads a cached prefix"),
     note(Hardware(PrefixCaching, Volta),            "https://github.com/vllm-project/vllm/issues/3687", "the same Triton prefix kernel, met at the first cache hit"),
     note(Hardware(PrefixCaching, Cpu),              "",                                                 "the CPU attention backend had no kernel that reads a cached prefix"),
