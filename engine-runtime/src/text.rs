@@ -30,4 +30,7 @@ pub trait TextStream: Send {
 
     /// Appends what was held back, with U+FFFD for characters that never became whole.
     fn finish(&mut self, text: &mut String);
+
+    /// A stream that goes on from here by itself, as the outputs of one prompt do after its last common token.
+    fn fork(&self) -> Box<dyn TextStream>;
 }

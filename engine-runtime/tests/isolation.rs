@@ -159,6 +159,10 @@ impl TextStream for PoisonableStream {
     fn finish(&mut self, text: &mut String) {
         self.0.finish(text);
     }
+
+    fn fork(&self) -> Box<dyn TextStream> {
+        Box::new(Self(self.0.fork()))
+    }
 }
 
 fn engine<R: Recipe>() -> Engine<R> {

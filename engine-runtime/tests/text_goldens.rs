@@ -140,6 +140,34 @@ fn a_stream_passes_through_prefixes_of_the_golden_text() {
     }
 }
 
+/// Wherever an output is forked, both go on exactly as one that never was.
+#[test]
+fn a_forked_stream_goes_on_as_the_first() {
+    for (folder, golden) in cases() {
+        let tokenizer = Tokenizer::open(&folder).unwrap();
+        for Text { ids, decoded, .. } in golden.texts.into_iter().take(12) {
+            for at in 0..=ids.len() {
+                let mut stream = tokenizer.stream(SpecialTokens::Keep);
+                let mut text = String::new();
+                ids[..at].iter().for_each(|&id| stream.push(id, &mut text));
+                let mut forked = stream.fork();
+                let mut other = text.clone();
+                // Something else first: a fork shares nothing.
+                ids[..at]
+                    .iter()
+                    .rev()
+                    .for_each(|&id| forked.push(id, &mut String::new()));
+                let mut forked = stream.fork();
+                for (stream, text) in [(&mut stream, &mut text), (&mut forked, &mut other)] {
+                    ids[at..].iter().for_each(|&id| stream.push(id, text));
+                    stream.finish(text);
+                    assert_eq!(*text, decoded, "forked at {at}");
+                }
+            }
+        }
+    }
+}
+
 fn text_of(tokenizer: &Tokenizer, ids: &[u32], special: SpecialTokens) -> String {
     pieces(tokenizer, ids, special).concat()
 }

@@ -12,6 +12,7 @@ impl Detokenize for ByteText {
 }
 
 /// The bytes that are not yet a whole character.
+#[derive(Clone)]
 struct ByteStream(Vec<u8>);
 
 impl TextStream for ByteStream {
@@ -26,6 +27,10 @@ impl TextStream for ByteStream {
     fn finish(&mut self, text: &mut String) {
         text.push_str(&String::from_utf8_lossy(&self.0));
         self.0.clear();
+    }
+
+    fn fork(&self) -> Box<dyn TextStream> {
+        Box::new(self.clone())
     }
 }
 

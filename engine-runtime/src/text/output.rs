@@ -67,6 +67,17 @@ impl OutputText {
         piece
     }
 
+    /// An output that goes on from here by itself.
+    pub fn fork(&self) -> Self {
+        Self {
+            stream: self.stream.fork(),
+            stops: self.stops.clone(),
+            at_stop: self.at_stop,
+            unarmed: self.unarmed,
+            armed: self.armed,
+        }
+    }
+
     fn search(&mut self, text: &str) -> Piece {
         if !self.armed {
             return Piece {

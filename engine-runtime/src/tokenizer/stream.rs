@@ -13,6 +13,7 @@ const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
 const LONGEST: usize = 64;
 
 /// The text of one growing sequence.
+#[derive(Clone)]
 pub(super) struct TokenStream {
     tokenizer: Tokenizer,
     special: SpecialTokens,
@@ -93,6 +94,10 @@ impl TextStream for TokenStream {
         self.window.clear();
         self.fresh = 0;
         self.given = 0;
+    }
+
+    fn fork(&self) -> Box<dyn TextStream> {
+        Box::new(self.clone())
     }
 }
 
