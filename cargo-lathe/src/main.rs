@@ -6,6 +6,7 @@
 mod build;
 mod check;
 mod diff;
+mod docs;
 mod expand;
 mod explain;
 mod failure;
@@ -16,7 +17,6 @@ mod output;
 mod paint;
 mod plan;
 mod profile;
-mod schema;
 mod target;
 
 use std::io::Write;
@@ -49,7 +49,7 @@ enum Command {
     Build(build::Build),
     Inspect(inspect::Inspect),
     Init(init::Init),
-    Schema(schema::Schema),
+    Docs(docs::Docs),
 }
 
 fn main() -> ExitCode {
@@ -75,7 +75,7 @@ impl Command {
             Command::Build(build) => build.run(out),
             Command::Init(init) => init.run(out),
             Command::Inspect(inspect) => inspect.run(out),
-            Command::Schema(schema) => schema.run(out),
+            Command::Docs(docs) => docs.run(out),
         }
     }
 }

@@ -3,9 +3,8 @@
 //! Every format shows the same [`View`], a choice of rows and columns; what a cell says comes from
 //! [`engine_spec::matrix::MATRIX`] alone.
 
-mod count;
-mod markdown;
-mod svg;
+pub mod count;
+pub mod markdown;
 mod table;
 mod tsv;
 
@@ -16,11 +15,12 @@ use clap::{Args, ValueEnum};
 use engine_spec::matrix::{Cell, CellId, MATRIX, Verdict};
 use engine_spec::{Family, Feature, FeatureSet};
 
+use crate::docs::picture;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::{profile, target};
 
-/// Show the compatibility matrix: the page's verdicts and this engine's.
+/// Show the compatibility matrix: vLLM's verdicts and this engine's.
 #[derive(Debug, Args)]
 pub struct Matrix {
     /// Only this hardware: a SKU, an architecture, a family or `native`.
@@ -31,7 +31,7 @@ pub struct Matrix {
     profile: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t, conflicts_with = "count")]
     format: Format,
-    /// How many profiles the page allows on each family, and how many of them are maximal.
+    /// How many profiles vLLM's matrix allows on each family, and how many of them are maximal.
     #[arg(long)]
     count: bool,
 }
@@ -57,9 +57,9 @@ impl Matrix {
         }
         match self.format {
             Format::Table => table::write(&view, out)?,
-            Format::Markdown => markdown::write(&view, out)?,
+            Format::Markdown => out.write_all(markdown::markdown(&view).as_bytes())?,
             Format::Tsv => tsv::write(&view, out)?,
-            Format::Svg => out.write_all(svg::draw(&view).as_bytes())?,
+            Format::Svg => out.write_all(picture::draw(&view).as_bytes())?,
         }
         Ok(())
     }
@@ -72,26 +72,33 @@ impl Matrix {
                 families: vec![plan.target.family()],
             });
         }
-        let families = match &self.target {
-            Some(name) => vec![target::family(name)?],
-            None => Family::ALL.to_vec(),
-        };
-        Ok(View {
-            features: FeatureSet::FULL,
-            families,
+        Ok(match &self.target {
+            Some(name) => View {
+                families: vec![target::family(name)?],
+                ..View::whole()
+            },
+            None => View::whole(),
         })
     }
 }
 
 /// The part of the matrix that is shown.
 pub struct View {
-    features: FeatureSet,
-    families: Vec<Family>,
+    pub features: FeatureSet,
+    pub families: Vec<Family>,
 }
 
 impl View {
+    /// All of it.
+    pub fn whole() -> View {
+        View {
+            features: FeatureSet::FULL,
+            families: Family::ALL.to_vec(),
+        }
+    }
+
     /// Its cells, in the order of `cells.tsv`.
-    fn cells(&self) -> impl Iterator<Item = &'static Cell> {
+    pub fn cells(&self) -> impl Iterator<Item = &'static Cell> {
         MATRIX.cells().iter().filter(|cell| match cell.id {
             CellId::Pair(a, b) => self.features.contains(a) && self.features.contains(b),
             CellId::Hardware(a, family) => {
@@ -101,7 +108,7 @@ impl View {
     }
 
     /// The cells of a row: the pairs with the features shown before it, then its hardware.
-    fn row(&self, feature: Feature) -> (Vec<&'static Cell>, Vec<&'static Cell>) {
+    pub fn row(&self, feature: Feature) -> (Vec<&'static Cell>, Vec<&'static Cell>) {
         let pairs = self.features.iter().take_while(|other| *other < feature);
         let pairs = pairs.map(|other| MATRIX.cell(CellId::Pair(feature, other)));
         let hardware = self
@@ -112,7 +119,7 @@ impl View {
     }
 }
 
-/// One character for both verdicts: its shape is the page's verdict, full when this engine proves the combination.
+/// One character for both verdicts: its shape is vLLM's verdict, full when this engine proves the combination.
 fn glyph(cell: &Cell) -> char {
     match (cell.vllm, cell.engine.is_yes()) {
         (Verdict::Yes, false) => '○',
@@ -127,9 +134,12 @@ fn glyph(cell: &Cell) -> char {
 /// What each [`glyph`] says, in the order to explain them in.
 const GLYPHS: [(char, &str); 6] = [
     ('●', "works, and this engine proves it"),
-    ('○', "works by the page, not built yet here"),
-    ('◆', "does not work by the page, but this engine proves it"),
+    ('○', "works by vLLM's matrix, not built yet here"),
+    (
+        '◆',
+        "does not work by vLLM's matrix, but this engine proves it",
+    ),
     ('×', "does not work"),
-    ('■', "unknown to the page, but this engine proves it"),
+    ('■', "unknown to vLLM's matrix, but this engine proves it"),
     ('?', "unknown"),
 ];

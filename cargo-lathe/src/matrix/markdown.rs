@@ -1,72 +1,75 @@
 //! The matrix for a document: the triangle, the hardware, and the reason of every cell that is not a plain yes.
-
-use std::io::{self, Write};
+//!
+//! `docs/matrix.md` is made of the same pieces.
 
 use engine_spec::Feature;
-use engine_spec::matrix::Cell;
+use engine_spec::matrix::{Cell, Verdict};
 
 use super::{GLYPHS, View, glyph};
+use crate::docs::page::Page;
 
-pub fn write(view: &View, out: &mut impl Write) -> io::Result<()> {
+pub fn markdown(view: &View) -> String {
+    let mut page = Page::default();
+    pairs(&mut page, view);
+    page.line("");
+    hardware(&mut page, view);
+    page.line("");
+    legend(&mut page, view);
+    page.line("");
+    reasons(&mut page, view);
+    page.text()
+}
+
+/// Each feature's pairs with the features before it.
+pub fn pairs(page: &mut Page, view: &View) {
     let features: Vec<Feature> = view.features.iter().collect();
     let before = features.split_last().map_or(&[][..], |(_, before)| before);
-    head(out, before.iter().map(|feature| feature.name()))?;
+    head(page, before.iter().map(|feature| feature.name()));
     for feature in &features {
-        let (pairs, _) = view.row(*feature);
-        row(out, *feature, &pairs, before.len())?;
+        row(page, *feature, &view.row(*feature).0, before.len());
     }
-    writeln!(out)?;
-    head(out, view.families.iter().map(|family| family.title()))?;
-    for feature in &features {
-        let (_, hardware) = view.row(*feature);
-        row(out, *feature, &hardware, view.families.len())?;
+}
+
+/// Each feature on each family.
+pub fn hardware(page: &mut Page, view: &View) {
+    head(page, view.families.iter().map(|family| family.title()));
+    for feature in view.features.iter() {
+        row(page, feature, &view.row(feature).1, view.families.len());
     }
-    writeln!(out)?;
+}
+
+/// What the glyphs in sight mean.
+pub fn legend(page: &mut Page, view: &View) {
     let shown: Vec<char> = view.cells().map(glyph).collect();
     for (glyph, meaning) in GLYPHS.iter().filter(|(glyph, _)| shown.contains(glyph)) {
-        writeln!(out, "{glyph} {meaning}  ")?;
+        page.line(&format!("{glyph} {meaning}  "));
     }
-    writeln!(out)?;
-    for cell in view.cells().filter(|cell| !cell.reason.is_empty()) {
-        writeln!(
-            out,
-            "- {} {}: {}{}",
-            glyph(cell),
-            cell.id,
-            cell.reason,
-            tracked(cell)
-        )?;
-    }
-    Ok(())
 }
 
-fn head<'a>(out: &mut impl Write, columns: impl Iterator<Item = &'a str>) -> io::Result<()> {
-    let columns: Vec<&str> = columns.collect();
-    writeln!(
-        out,
-        "| |{}",
-        columns
-            .iter()
-            .map(|name| format!(" {name} |"))
-            .collect::<String>()
-    )?;
-    writeln!(out, "|---|{}", ":-:|".repeat(columns.len()))
-}
-
-fn row(out: &mut impl Write, feature: Feature, cells: &[&Cell], width: usize) -> io::Result<()> {
-    write!(out, "| {feature} |")?;
-    for cell in cells {
-        match cell.link {
-            "" => write!(out, " {} |", glyph(cell))?,
-            link => write!(out, " [{}]({link}) |", glyph(cell))?,
-        }
+/// Why, for every cell of vLLM's matrix that is not yes.
+pub fn reasons(page: &mut Page, view: &View) {
+    page.head(&["cell", "vLLM", "why"]);
+    for cell in view.cells().filter(|cell| cell.vllm != Verdict::Yes) {
+        page.row([cell.id.to_string(), mark(cell), cell.reason.to_owned()]);
     }
-    writeln!(out, "{}", " |".repeat(width.saturating_sub(cells.len())))
 }
 
-fn tracked(cell: &Cell) -> String {
+fn head<'a>(page: &mut Page, columns: impl Iterator<Item = &'a str>) {
+    let columns: Vec<String> = columns.map(|name| format!("{name}:")).collect();
+    let columns = columns.iter().map(String::as_str);
+    page.head(&["feature"].into_iter().chain(columns).collect::<Vec<_>>());
+}
+
+fn row(page: &mut Page, feature: Feature, cells: &[&Cell], width: usize) {
+    let empty = std::iter::repeat_n(String::new(), width.saturating_sub(cells.len()));
+    let cells = cells.iter().map(|cell| mark(cell)).chain(empty);
+    page.row([format!("`{feature}`")].into_iter().chain(cells));
+}
+
+/// A cell's glyph, which leads to where the verdict is tracked.
+fn mark(cell: &Cell) -> String {
     match cell.link {
-        "" => String::new(),
-        link => format!(" ({link})"),
+        "" => glyph(cell).to_string(),
+        link => format!("[{}]({link})", glyph(cell)),
     }
 }

@@ -1,7 +1,7 @@
 //! The matrix as a picture.
 //!
 //! A feature's name stands once, on the diagonal: to its left are its pairs with the features above it, below it
-//! those with the features that follow, to its right the hardware. The colour of a cell is the page's verdict, a
+//! those with the features that follow, to its right the hardware. The colour of a cell is vLLM's verdict, a
 //! disc in it says that this engine proves the combination. Hovering shows the reason; a cell with a link opens it.
 
 mod pen;
@@ -10,8 +10,8 @@ use engine_spec::matrix::{Cell, Counts, MATRIX, Unknown, Verdict, counts};
 use engine_spec::{Family, Feature};
 
 use self::pen::{Ink, Pen};
-use super::View;
-use super::count::{grouped, total};
+use crate::matrix::View;
+use crate::matrix::count::{grouped, total};
 
 /// Lengths are in pixels. The pitch of a cell, and the gap between two.
 const PITCH: f64 = 46.0;
@@ -148,11 +148,11 @@ fn tooltip(cell: &Cell) -> String {
     let engine = cell.engine.name();
     match cell.reason {
         "" => format!(
-            "{what}: {} by the page, {engine} in this engine",
+            "{what}: {} by vLLM's matrix, {engine} in this engine",
             cell.vllm.name()
         ),
         reason => format!(
-            "{what}: {} by the page ({reason}), {engine} in this engine",
+            "{what}: {} by vLLM's matrix ({reason}), {engine} in this engine",
             cell.vllm.name()
         ),
     }
@@ -233,7 +233,7 @@ fn bars(pen: &mut Pen, view: &View, layout: &Layout) {
 
 fn legend(pen: &mut Pen, layout: &Layout) {
     let rows = [
-        (Ink::Yes, "works, by vLLM's compatibility page"),
+        (Ink::Yes, "works, by vLLM's matrix"),
         (Ink::No, "does not work"),
         (Ink::Unknown, "nobody has said"),
     ];
@@ -260,7 +260,7 @@ fn legend(pen: &mut Pen, layout: &Layout) {
     let (legal, maximal) = total(&counts(&MATRIX, Unknown::Refused));
     let (wide, wide_maximal) = total(&counts(&MATRIX, Unknown::Accepted));
     let line = format!(
-        "{} profiles work by the page, {maximal} of them maximal. With every unknown taken for a yes: {} and {wide_maximal}.",
+        "{} profiles work by vLLM's matrix, {maximal} of them maximal. With every unknown taken for a yes: {} and {wide_maximal}.",
         grouped(legal),
         grouped(wide),
     );

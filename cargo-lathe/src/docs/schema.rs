@@ -3,12 +3,10 @@
 //! Keys are written in the order of the tables, so that the committed file reads like the reference and does not
 //! depend on how a JSON map is sorted.
 
+use engine_spec::profile::fields::{self, Field, Kind, Otherwise, Section};
+use engine_spec::{Feature, TargetName};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-
-use crate::feature::Feature;
-use crate::profile::fields::{self, Field, Kind, Otherwise, Section};
-use crate::target::TargetName;
 
 /// The schema as pretty JSON with a newline at the end: `docs/profile.schema.json`.
 pub fn schema() -> String {

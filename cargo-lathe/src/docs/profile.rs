@@ -1,11 +1,11 @@
 //! `docs/profile-reference.md`: every key, target and rule.
 
-use super::Page;
-use crate::arch::Arch;
-use crate::feature::Feature;
-use crate::profile::fields::{self, Field, Kind, Otherwise, SECTIONS};
-use crate::rules::RULES;
-use crate::sku::{Memory, SKUS};
+use engine_spec::profile::fields::{self, Field, Kind, Otherwise, SECTIONS};
+use engine_spec::rules::RULES;
+use engine_spec::sku::{Memory, SKUS};
+use engine_spec::{Arch, Feature};
+
+use super::page::Page;
 
 /// The page as Markdown.
 pub fn profile() -> String {
@@ -25,7 +25,7 @@ pub fn profile() -> String {
     features(&mut page);
     targets(&mut page);
     rules(&mut page);
-    page.0
+    page.text()
 }
 
 fn keys(page: &mut Page, fields: &[Field]) {

@@ -1,38 +1,34 @@
-//! The pages of `docs/` that are made from the tables: what is known, and what a profile may say.
-//!
-//! The committed files are compared with these by a test; `LATHE_BLESS=1` writes them anew.
+//! Markdown, line by line.
 
-mod matrix;
-mod profile;
+use std::fmt::{Display, Write};
 
-use std::fmt::Write;
-
-pub use matrix::matrix;
-pub use profile::profile;
-
-/// What stands at the top of each page.
-const GENERATED: &str = "<!-- Made from the tables of engine-spec. Change those, then run: LATHE_BLESS=1 cargo test -p engine-spec -->\n";
+/// What stands at the top of each committed page.
+const GENERATED: &str = "<!-- Made from the tables of engine-spec. Change those, then run: LATHE_BLESS=1 cargo test -p cargo-lathe --test docs -->\n";
 
 /// A page that is written line by line.
 #[derive(Default)]
-struct Page(String);
+pub struct Page(String);
 
 impl Page {
-    fn titled(title: &str, lead: &str) -> Page {
+    pub fn titled(title: &str, lead: &str) -> Page {
         Page(format!("{GENERATED}# {title}\n\n{lead}\n"))
     }
 
-    fn section(&mut self, title: &str, lead: &str) {
+    pub fn text(self) -> String {
+        self.0
+    }
+
+    pub fn section(&mut self, title: &str, lead: &str) {
         self.line(&format!("\n## {title}\n\n{lead}\n"));
     }
 
-    fn line(&mut self, line: &str) {
+    pub fn line(&mut self, line: &str) {
         self.0.push_str(line);
         self.0.push('\n');
     }
 
     /// A table's head; each column is left-aligned, or centred if its name ends in a colon.
-    fn head(&mut self, columns: &[&str]) {
+    pub fn head(&mut self, columns: &[&str]) {
         self.row(columns.iter().map(|name| name.trim_end_matches(':')));
         self.row(
             columns
@@ -41,7 +37,7 @@ impl Page {
         );
     }
 
-    fn row(&mut self, cells: impl IntoIterator<Item = impl std::fmt::Display>) {
+    pub fn row(&mut self, cells: impl IntoIterator<Item = impl Display>) {
         self.0.push('|');
         for cell in cells {
             write!(self.0, " {} |", cell.to_string().replace('|', "\\|"))
