@@ -33,11 +33,24 @@ pub use portable::Portable;
 
 use crate::dtype::Float;
 
+impl sealed::Sealed for Portable {}
+#[cfg(target_arch = "x86_64")]
+impl sealed::Sealed for Avx2 {}
+#[cfg(target_arch = "x86_64")]
+impl sealed::Sealed for Avx512 {}
+#[cfg(target_arch = "x86_64")]
+impl sealed::Sealed for Avx512Bf16 {}
+
 /// Most vectors of f32 lanes that a kernel may assume, for temporaries on the stack.
 pub const MAX_LANES: usize = 16;
 
+/// Only this module makes instruction sets: kernels rely on what is said of them here.
+mod sealed {
+    pub trait Sealed {}
+}
+
 /// An instruction set, and the vector of f32 lanes that it works in.
-pub trait Isa: Copy + Send + Sync + 'static {
+pub trait Isa: sealed::Sealed + Copy + Send + Sync + 'static {
     /// Name in manifests and messages: a profile's `target`, in words.
     const NAME: &'static str;
     /// f32 lanes of a vector.
@@ -113,8 +126,9 @@ pub trait Isa: Copy + Send + Sync + 'static {
     /// The lanes as an array, zero behind them.
     #[inline(always)]
     fn lanes(self, x: Self::Vector) -> [f32; MAX_LANES] {
+        const { assert!(Self::LANES <= MAX_LANES) };
         let mut lanes = [0.0; MAX_LANES];
-        // SAFETY: LANES is at most MAX_LANES in every implementation.
+        // SAFETY: LANES is at most MAX_LANES, by the assertion.
         unsafe { self.store(x, lanes.as_mut_ptr()) };
         lanes
     }
@@ -171,9 +185,15 @@ fn widen_each<D: Float>(from: &[D], to: &mut [f32]) {
     }
 }
 
+/// Two columns of one row. A struct and not an array: an array of eight bytes travels in an integer register, and the
+/// tile would take it apart again where it can read each number from memory into a whole vector.
+#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub struct Pair(pub f32, pub f32);
+
 /// Splits columns into pairs, with zero behind an odd one.
 #[cfg(target_arch = "x86_64")]
-fn pairs(x: &[f32]) -> impl Iterator<Item = [f32; 2]> {
+fn pairs(x: &[f32]) -> impl Iterator<Item = Pair> {
     x.chunks(2)
-        .map(|pair| [pair[0], pair.get(1).copied().unwrap_or(0.0)])
+        .map(|pair| Pair(pair[0], pair.get(1).copied().unwrap_or(0.0)))
 }

@@ -286,13 +286,16 @@ impl<I: Dot<D>, D: Float> Ops<Dense<D>> for Cpu<I> {
         let (seen, edits) = (table.seen.get(), table.edits.get());
         let scores = Parts::new(scores.get_mut());
         self.each_row(rows, vocab, |isa, row| {
-            isa.enter(sampler::Process {
-                row: &settings[row],
-                seen,
-                edits,
-                logits: &logits[row * vocab..(row + 1) * vocab],
-                // SAFETY: each row is one task's.
-                scores: unsafe { scores.part(row * vocab, vocab) },
+            sampler::with_scratch(|scratch| {
+                isa.enter(sampler::Process {
+                    row: &settings[row],
+                    seen,
+                    edits,
+                    logits: &logits[row * vocab..(row + 1) * vocab],
+                    // SAFETY: each row is one task's.
+                    scores: unsafe { scores.part(row * vocab, vocab) },
+                    scratch,
+                });
             });
         });
         Ok(())
@@ -310,9 +313,12 @@ impl<I: Dot<D>, D: Float> Ops<Dense<D>> for Cpu<I> {
         let (scores, settings) = (scores.get(), table.rows.get());
         let results = Parts::new(results.get_mut());
         self.each_row(rows, vocab, |isa, row| {
-            let token = isa.enter(sampler::Sample {
-                row: &settings[row],
-                scores: &scores[row * vocab..(row + 1) * vocab],
+            let token = sampler::with_scratch(|scratch| {
+                isa.enter(sampler::Sample {
+                    row: &settings[row],
+                    scores: &scores[row * vocab..(row + 1) * vocab],
+                    scratch,
+                })
             });
             // SAFETY: each row is one task's.
             let result = unsafe { results.part(row * stride, 1) };
@@ -338,11 +344,14 @@ impl<I: Dot<D>, D: Float> Ops<Dense<D>> for Cpu<I> {
                 0 => logits,
                 _ => scores,
             };
-            isa.enter(sampler::Logprobs {
-                scores: &source[row * vocab..(row + 1) * vocab],
-                top: settings[row].top_logprobs as usize,
-                // SAFETY: each row is one task's.
-                result: unsafe { results.part(row * stride, stride) },
+            sampler::with_scratch(|scratch| {
+                isa.enter(sampler::Logprobs {
+                    scores: &source[row * vocab..(row + 1) * vocab],
+                    top: settings[row].top_logprobs as usize,
+                    // SAFETY: each row is one task's.
+                    result: unsafe { results.part(row * stride, stride) },
+                    scratch,
+                });
             });
         });
         Ok(())

@@ -10,9 +10,10 @@ pub(super) fn load<I: Isa>(isa: I, x: &[f32]) -> I::Vector {
         // SAFETY: the slice is long enough.
         return unsafe { isa.load(x.as_ptr()) };
     }
+    const { assert!(I::LANES <= MAX_LANES) };
     let mut padded = [0.0; MAX_LANES];
     padded[..x.len()].copy_from_slice(x);
-    // SAFETY: LANES is at most MAX_LANES.
+    // SAFETY: LANES is at most MAX_LANES, by the assertion.
     unsafe { isa.load(padded.as_ptr()) }
 }
 

@@ -16,9 +16,15 @@ thread_local! {
     static SCRATCH: RefCell<Weights> = RefCell::default();
 }
 
+/// Lends this thread's scratch. A kernel takes it as an argument and never borrows it itself: its vector operations
+/// would then stand in a closure, which is compiled without the instructions.
+pub(super) fn with_scratch<T>(work: impl FnOnce(&mut Weights) -> T) -> T {
+    SCRATCH.with_borrow_mut(work)
+}
+
 /// The weights exp(score - largest) of a row, and their sums by chunk.
 #[derive(Default)]
-struct Weights {
+pub(super) struct Weights {
     each: Vec<f32>,
     chunks: Vec<f64>,
     order: Vec<u64>,
@@ -98,6 +104,7 @@ pub(super) struct Process<'a> {
     pub edits: &'a [LogitEdit],
     pub logits: &'a [f32],
     pub scores: &'a mut [f32],
+    pub scratch: &'a mut Weights,
 }
 
 impl<I: Isa> Kernel<I> for Process<'_> {
@@ -124,7 +131,7 @@ impl<I: Isa> Kernel<I> for Process<'_> {
             store(isa, isa.div(numbers, divisor), scores);
         }
         if row.temperature > 0.0 && (row.top_k > 0 || row.top_p < 1.0 || row.min_p > 0.0) {
-            SCRATCH.with_borrow_mut(|weights| truncate(isa, row, scores, weights));
+            truncate(isa, row, scores, self.scratch);
         }
     }
 }
@@ -216,6 +223,7 @@ fn drop_behind(scores: &mut [f32], last: u64) {
 pub(super) struct Sample<'a> {
     pub row: &'a SamplingRow,
     pub scores: &'a [f32],
+    pub scratch: &'a mut Weights,
 }
 
 impl<I: Isa> Kernel<I> for Sample<'_> {
@@ -231,10 +239,8 @@ impl<I: Isa> Kernel<I> for Sample<'_> {
         let drawn = if self.row.temperature == 0.0 {
             best()
         } else {
-            SCRATCH.with_borrow_mut(|weights| {
-                let total = weights.fill(isa, self.scores, largest);
-                weights.draw(f64::from(self.row.uniform) * total)
-            })
+            let total = self.scratch.fill(isa, self.scores, largest);
+            self.scratch.draw(f64::from(self.row.uniform) * total)
         };
         drawn.or_else(best).map_or(NO_TOKEN, |token| token as u32)
     }
@@ -245,6 +251,7 @@ pub(super) struct Logprobs<'a> {
     pub scores: &'a [f32],
     pub top: usize,
     pub result: &'a mut [u32],
+    pub scratch: &'a mut Weights,
 }
 
 impl<I: Isa> Kernel<I> for Logprobs<'_> {
@@ -254,7 +261,7 @@ impl<I: Isa> Kernel<I> for Logprobs<'_> {
     fn run(self, isa: I) {
         let scores = self.scores;
         let largest = largest(isa, scores);
-        let total = SCRATCH.with_borrow_mut(|weights| weights.fill(isa, scores, largest));
+        let total = self.scratch.fill(isa, scores, largest);
         let logprob = |token: usize| {
             let score = number(scores[token]);
             let distance = match score {

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use half::{bf16, f16};
 
-use super::{Dot, Isa, Kernel, cpuid, pairs, widen_each};
+use super::{Dot, Isa, Kernel, Pair, cpuid, pairs, widen_each};
 
 /// x86-64-v3.
 #[derive(Debug, Clone, Copy)]
@@ -98,7 +98,7 @@ impl Dot<f32> for Avx2 {
     }
     #[inline(always)]
     unsafe fn weights(self, from: *const f32) -> [__m256; 2] {
-        // SAFETY: the caller's word.
+        // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
         unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] }
     }
     #[inline(always)]
@@ -152,11 +152,11 @@ impl Dot<f16> for Avx2 {
 /// Weights are widened, two columns to a load; activations stay in f32.
 impl Dot<bf16> for Avx2 {
     const GROUP: usize = 2;
-    type Step = [f32; 2];
+    type Step = Pair;
     type Weights = [__m256i; 2];
 
     #[inline(always)]
-    fn steps(self, x: &[f32], steps: &mut [[f32; 2]]) {
+    fn steps(self, x: &[f32], steps: &mut [Pair]) {
         for (step, pair) in steps.iter_mut().zip(pairs(x)) {
             *step = pair;
         }
@@ -185,10 +185,10 @@ impl Dot<bf16> for Avx2 {
         }
     }
     #[inline(always)]
-    fn accumulate(self, sums: [__m256; 2], weights: [__m256i; 2], x: [f32; 2]) -> [__m256; 2] {
+    fn accumulate(self, sums: [__m256; 2], weights: [__m256i; 2], x: Pair) -> [__m256; 2] {
         // SAFETY: `self` is proof of the instructions.
         let widened = unsafe { [widen_pairs(weights[0]), widen_pairs(weights[1])] };
-        let x = [self.splat(x[0]), self.splat(x[1])];
+        let x = [self.splat(x.0), self.splat(x.1)];
         let first = [
             self.mul_add(widened[0][0], x[0], sums[0]),
             self.mul_add(widened[1][0], x[0], sums[1]),

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use half::{bf16, f16};
 
-use super::{Dot, Isa, Kernel, cpuid, pairs, widen_each};
+use super::{Dot, Isa, Kernel, Pair, cpuid, pairs, widen_each};
 
 /// x86-64-v4.
 #[derive(Debug, Clone, Copy)]
@@ -101,7 +101,7 @@ macro_rules! avx512 {
             }
             #[inline(always)]
             unsafe fn weights(self, from: *const f32) -> [__m512; 2] {
-                // SAFETY: the caller's word.
+                // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
                 unsafe { [_mm512_loadu_ps(from), _mm512_loadu_ps(from.add(16))] }
             }
             #[inline(always)]
@@ -170,11 +170,11 @@ avx512!(
 /// Weights are widened, two columns to a load; activations stay in f32.
 impl Dot<bf16> for Avx512 {
     const GROUP: usize = 2;
-    type Step = [f32; 2];
+    type Step = Pair;
     type Weights = [[__m512; 2]; 2];
 
     #[inline(always)]
-    fn steps(self, x: &[f32], steps: &mut [[f32; 2]]) {
+    fn steps(self, x: &[f32], steps: &mut [Pair]) {
         for (step, pair) in steps.iter_mut().zip(pairs(x)) {
             *step = pair;
         }
@@ -190,8 +190,8 @@ impl Dot<bf16> for Avx512 {
         unsafe { [widen_pairs(from), widen_pairs(from.add(32))] }
     }
     #[inline(always)]
-    fn accumulate(self, sums: [__m512; 2], weights: [[__m512; 2]; 2], x: [f32; 2]) -> [__m512; 2] {
-        let x = [self.splat(x[0]), self.splat(x[1])];
+    fn accumulate(self, sums: [__m512; 2], weights: [[__m512; 2]; 2], x: Pair) -> [__m512; 2] {
+        let x = [self.splat(x.0), self.splat(x.1)];
         let first = [
             self.mul_add(weights[0][0], x[0], sums[0]),
             self.mul_add(weights[1][0], x[0], sums[1]),
@@ -261,7 +261,7 @@ impl Dot<bf16> for Avx512Bf16 {
             }
         }
         for (step, pair) in rest_steps.iter_mut().zip(pairs(rest)) {
-            let [low, high] = pair.map(|x| u32::from(bf16::from_f32(x).to_bits()));
+            let [low, high] = [pair.0, pair.1].map(|x| u32::from(bf16::from_f32(x).to_bits()));
             *step = low | high << 16;
         }
     }
