@@ -115,6 +115,22 @@ macro_rules! by_family {
     };
 }
 
+/// The device that a test runs on; `None`, and a note that the test is skipped, on a machine that cannot open it.
+pub fn device<B: Backend>(threads: usize) -> Option<B> {
+    let options = DeviceOptions {
+        threads: Some(threads),
+    };
+    testbed::here(&device_name::<B>(), B::open(&options))
+}
+
+/// The innermost type in lower case: `avx2` for `Cpu<Avx2>`, `reference` for `Reference`.
+fn device_name<B>() -> String {
+    let path = std::any::type_name::<B>();
+    let mut words = path.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let last = words.rfind(|word| !word.is_empty());
+    last.unwrap_or(path).to_lowercase()
+}
+
 /// One sequence and one model, with no scheduler and no sampler between them.
 pub struct Solo<R: Recipe> {
     device: R::Backend,

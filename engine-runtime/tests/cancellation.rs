@@ -15,7 +15,7 @@ use engine_runtime::testing::serve::{Setup, alone, open};
 use engine_runtime::testing::tiny::{KV_ELEMENTS, TinyLlama};
 use proptest::prelude::*;
 
-use traffic::{Ask, MAX_LOGPROBS, MAX_OUTPUT, MAX_PROMPT, Traffic, traffic};
+use traffic::{Ask, MAX_LOGPROBS, MAX_OUTPUT, MAX_PROMPT, Traffic, random_traffic};
 
 const BLOCK: usize = 4;
 
@@ -116,11 +116,11 @@ fn check(traffic: &Traffic, cancels: &[Option<usize>]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(testbed::properties(48))]
 
     #[test]
     fn cancelling_changes_nothing_for_others(
-        traffic in prop_oneof![traffic(Ask::Logprobs), traffic(Ask::TokensOnly)],
+        traffic in prop_oneof![random_traffic(Ask::Logprobs), random_traffic(Ask::TokensOnly)],
         cancels in prop::collection::vec(prop::option::of(0..30_usize), 8),
     ) {
         check(&traffic, &cancels);

@@ -822,7 +822,7 @@ fn flip(bytes: &mut [u8], flips: &[(f64, u8)]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(testbed::properties(400))]
 
     #[test]
     fn flipped_bytes_never_panic(

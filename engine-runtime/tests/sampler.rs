@@ -169,6 +169,8 @@ fn tokens(len: usize) -> impl Strategy<Value = Vec<u32>> {
 }
 
 proptest! {
+    #![proptest_config(testbed::properties(256))]
+
     #[test]
     fn temperature(logits in logits(), seed: u64, temperature in 0.05_f32..5.0) {
         check(&logits, &[1], &[], SamplingParams { temperature, ..base(seed) });

@@ -238,7 +238,7 @@ fn long_streams_of_invalid_bytes_are_exact_and_cheap() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(testbed::properties(2000))]
 
     /// Any tokens, of which most are no text that anybody wrote: broken characters, special tokens anywhere.
     #[test]

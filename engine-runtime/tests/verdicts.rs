@@ -2,30 +2,30 @@
 //! logprobs that it gives alone on an engine without the feature, whatever runs beside it, whenever it arrives,
 //! however its prompt is cut, whatever the cache holds, however often it is preempted, on any number of threads.
 //!
-//! Each test is named in the matrix by the cells that it proves, and runs on every CPU backend of this machine.
+//! Each test is named in the matrix by the cells that it proves, and runs on every CPU backend; one whose instructions
+//! this machine lacks is reported as skipped. What a proof must have seen happens by construction, and random traffic
+//! comes on top.
 
 #[path = "verdicts/traffic.rs"]
 mod traffic;
 
-use std::cell::RefCell;
-
+use engine_runtime::backend::DeviceOptions;
 #[cfg(target_arch = "x86_64")]
 use engine_runtime::backend::cpu::{Avx2, Avx512, Avx512Bf16};
 use engine_runtime::backend::cpu::{Cpu, Portable};
 use engine_runtime::backend::reference::Reference;
-use engine_runtime::backend::{Backend, DeviceOptions};
 use engine_runtime::dtype::{BF16, Dense, F16, F32, WeightFormat};
 use engine_runtime::engine::Stats;
 use engine_runtime::parts::{Chunked, Hashed, Off, Prefill, Top, Whole};
 use engine_runtime::recipe::{KvMemory, Limits, Recipe};
-use engine_runtime::request::Request;
-use engine_runtime::testing::Solo;
+use engine_runtime::request::{Request, SamplingParams};
 use engine_runtime::testing::serve::{Output, Setup, alone, open, serve};
 use engine_runtime::testing::tiny::{KV_ELEMENTS, TinyLlama, VOCAB};
+use engine_runtime::testing::{Solo, device};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::TestRunner;
 
-use traffic::{Ask, MAX_OUTPUT, MAX_PROMPT, Traffic, traffic};
+use traffic::{Ask, MAX_LOGPROBS, MAX_OUTPUT, MAX_PROMPT, Traffic, random_traffic};
 
 const BLOCK: usize = 4;
 
@@ -58,88 +58,79 @@ macro_rules! combination {
     };
 }
 
-/// All combinations on each backend, and each test instantiated for each.
+/// All combinations on each backend, and all tests of each. Between them the backends compute in every format that
+/// weights may have.
 macro_rules! backends {
-    ($($(#[$only:meta])* $name:ident: $backend:ty, $weights:ty;)+) => {
-        $(
-            $(#[$only])*
-            mod $name {
-                use super::*;
+    ($($(#[$only:meta])* $name:ident: $backend:ty, $weights:ty;)+) => {$(
+        $(#[$only])*
+        mod $name {
+            use super::*;
 
-                combination!(Plain, $backend, $weights, Whole, Off, Off);
-                combination!(Chunks, $backend, $weights, Chunked<64>, Off, Off);
-                combination!(Prefixes, $backend, $weights, Whole, Hashed<4>, Off);
-                combination!(Logprobs, $backend, $weights, Whole, Off, Top<5>);
-                combination!(ChunksPrefixes, $backend, $weights, Chunked<64>, Hashed<4>, Off);
-                combination!(ChunksLogprobs, $backend, $weights, Chunked<64>, Off, Top<5>);
-                combination!(PrefixesLogprobs, $backend, $weights, Whole, Hashed<4>, Top<5>);
-                combination!(All, $backend, $weights, Chunked<64>, Hashed<4>, Top<5>);
+            combination!(Plain, $backend, $weights, Whole, Off, Off);
+            combination!(Chunks, $backend, $weights, Chunked<64>, Off, Off);
+            combination!(Prefixes, $backend, $weights, Whole, Hashed<4>, Off);
+            combination!(Logprobs, $backend, $weights, Whole, Off, Top<5>);
+            combination!(ChunksPrefixes, $backend, $weights, Chunked<64>, Hashed<4>, Off);
+            combination!(ChunksLogprobs, $backend, $weights, Chunked<64>, Off, Top<5>);
+            combination!(PrefixesLogprobs, $backend, $weights, Whole, Hashed<4>, Top<5>);
+            combination!(All, $backend, $weights, Chunked<64>, Hashed<4>, Top<5>);
+
+            #[test]
+            fn chunked_prefill_on_cpu() {
+                holds::<Chunks, Plain>(Ask::TokensOnly, &[Event::Cut, Event::Preemption]);
             }
-        )+
 
-        #[test]
-        fn chunked_prefill_on_cpu() {
-            $($(#[$only])* holds::<$name::Chunks, $name::Plain>(Ask::TokensOnly, &[Seen::CHUNKS, Seen::PREEMPTIONS]);)+
-        }
+            #[test]
+            fn prefix_caching_on_cpu() {
+                holds::<Prefixes, Plain>(Ask::TokensOnly, &[Event::Hit, Event::Preemption]);
+            }
 
-        #[test]
-        fn prefix_caching_on_cpu() {
-            $($(#[$only])* holds::<$name::Prefixes, $name::Plain>(Ask::TokensOnly, &[Seen::HITS, Seen::PREEMPTIONS]);)+
-        }
+            #[test]
+            fn logprobs_on_cpu() {
+                holds::<Logprobs, Logprobs>(Ask::Logprobs, &[Event::Preemption]);
+                if device::<$backend>(1).is_none() {
+                    return;
+                }
+                logprobs_take_nothing_from_tokens::<Logprobs, Plain>();
+                logprobs_are_those_of_the_logits::<Logprobs>();
+            }
 
-        #[test]
-        fn logprobs_on_cpu() {
-            $($(#[$only])* {
-                holds::<$name::Logprobs, $name::Logprobs>(Ask::Logprobs, &[Seen::PREEMPTIONS]);
-                logprobs_take_nothing_from_tokens::<$name::Logprobs, $name::Plain>();
-                logprobs_are_those_of_the_logits::<$name::Logprobs>();
-            })+
-        }
+            #[test]
+            fn prefix_caching_with_chunked_prefill() {
+                let events = [Event::Cut, Event::Hit, Event::Preemption];
+                holds::<ChunksPrefixes, Plain>(Ask::TokensOnly, &events);
+            }
 
-        #[test]
-        fn prefix_caching_with_chunked_prefill() {
-            $($(#[$only])* holds::<$name::ChunksPrefixes, $name::Plain>(Ask::TokensOnly, &[Seen::CHUNKS, Seen::HITS]);)+
-        }
+            #[test]
+            fn logprobs_with_chunked_prefill() {
+                let events = [Event::Cut, Event::Preemption];
+                holds::<ChunksLogprobs, Logprobs>(Ask::Logprobs, &events);
+            }
 
-        #[test]
-        fn logprobs_with_chunked_prefill() {
-            $($(#[$only])* holds::<$name::ChunksLogprobs, $name::Logprobs>(Ask::Logprobs, &[Seen::CHUNKS]);)+
-        }
+            #[test]
+            fn logprobs_with_prefix_caching() {
+                let events = [Event::Hit, Event::Preemption];
+                holds::<PrefixesLogprobs, Logprobs>(Ask::Logprobs, &events);
+            }
 
-        #[test]
-        fn logprobs_with_prefix_caching() {
-            $($(#[$only])* holds::<$name::PrefixesLogprobs, $name::Logprobs>(Ask::Logprobs, &[Seen::HITS]);)+
+            #[test]
+            fn all_three_together() {
+                let events = [Event::Cut, Event::Hit, Event::Preemption];
+                holds::<All, Logprobs>(Ask::Logprobs, &events);
+            }
         }
-
-        #[test]
-        fn all_three_together() {
-            $($(#[$only])* {
-                let seen = [Seen::CHUNKS, Seen::HITS, Seen::PREEMPTIONS];
-                holds::<$name::All, $name::Logprobs>(Ask::Logprobs, &seen);
-            })+
-        }
-    };
+    )+};
 }
 
 backends! {
     reference: Reference, Dense<F32>;
-    portable: Cpu<Portable>, Dense<F32>;
+    portable: Cpu<Portable>, Dense<F16>;
     #[cfg(target_arch = "x86_64")]
-    avx2: Cpu<Avx2>, Dense<F16>;
+    avx2: Cpu<Avx2>, Dense<BF16>;
     #[cfg(target_arch = "x86_64")]
-    avx512: Cpu<Avx512>, Dense<F32>;
+    avx512: Cpu<Avx512>, Dense<BF16>;
     #[cfg(target_arch = "x86_64")]
-    avx512_bf16: Cpu<Avx512Bf16>, Dense<BF16>;
-}
-
-/// Something that must have happened in some scenario, or the test would prove nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Seen(&'static str);
-
-impl Seen {
-    const CHUNKS: Self = Self("a prompt was cut");
-    const HITS: Self = Self("a prefix was found");
-    const PREEMPTIONS: Self = Self("a sequence was preempted");
+    avx512bf16: Cpu<Avx512Bf16>, Dense<BF16>;
 }
 
 /// The circumstances of one run.
@@ -152,7 +143,7 @@ struct Circumstances {
     threads: usize,
 }
 
-fn circumstances() -> impl Strategy<Value = Circumstances> {
+fn random_circumstances() -> impl Strategy<Value = Circumstances> {
     let spare_blocks = prop_oneof![2 => 0..6_usize, 1 => 6..60_usize];
     (1..=LIMITS.max_seqs, 0..20_usize, spare_blocks, 1..=3_usize).prop_map(
         |(max_seqs, room, spare_blocks, threads)| Circumstances {
@@ -201,72 +192,98 @@ fn roomy() -> Setup {
     }
 }
 
-/// Whether the machine that this runs on has the instructions of the recipe's backend.
-fn runs_here<R: Recipe>() -> bool {
-    R::Backend::open(&DeviceOptions { threads: Some(1) }).is_ok()
-}
-
-/// The same as alone, on the engine `Base`, for every request of random traffic to the engine `On`.
-fn holds<On: Recipe, Base: Recipe>(ask: Ask, expected: &[Seen]) {
-    if !runs_here::<On>() {
+/// The same as alone, on the engine `Base`, for every request to the engine `On`: first in the scenario in which
+/// `events` cannot but happen, then in random ones.
+fn holds<On: Recipe, Base: Recipe>(ask: Ask, events: &[Event]) {
+    if device::<On::Backend>(1).is_none() {
         return;
     }
     let model = TinyLlama::write(11).expect("the temporary directory can be written");
-    let seen = RefCell::new(Vec::new());
-    let scenario = |traffic: Traffic, circumstances: Circumstances| {
+    let scenario = |traffic: &Traffic, circumstances: &Circumstances| {
         let setup = circumstances.setup::<On>();
         let mut engine = open::<On>(model.dir(), &setup);
-        let (outputs, stats) = serve(&mut engine, &traffic);
-        seen.borrow_mut()
-            .extend(what_happened(&traffic, &setup, stats));
+        let (outputs, stats) = serve(&mut engine, traffic);
         for ((_, request), outputs) in traffic.iter().zip(outputs) {
             let expected = alone::<Base>(model.dir(), &roomy(), request);
             prop_assert_eq!(bits(outputs), bits(expected), "{:?}", request);
         }
-        Ok(())
+        Ok(what_happened(traffic, &setup, stats))
     };
+    let (traffic, circumstances) = eventful(ask);
+    let happened = scenario(&traffic, &circumstances).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(happened, events, "what happens by construction");
     run(
-        &(traffic(ask), circumstances()),
-        |(traffic, circumstances)| scenario(traffic, circumstances),
+        &(random_traffic(ask), random_circumstances()),
+        |(traffic, circumstances)| scenario(&traffic, &circumstances).map(drop),
     );
-    for expected in expected {
-        assert!(
-            seen.borrow().contains(expected),
-            "in no scenario {}",
-            expected.0
-        );
-    }
 }
 
 fn run<S: Strategy>(strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
-    let config = Config {
-        cases: std::env::var("PROPTEST_CASES")
-            .ok()
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(16),
-        failure_persistence: None,
-        ..Config::default()
-    };
-    if let Err(failure) = TestRunner::new(config).run(strategy, test) {
+    if let Err(failure) = TestRunner::new(testbed::properties(16)).run(strategy, test) {
         panic!("{failure}");
     }
 }
 
-fn what_happened(traffic: &Traffic, setup: &Setup, stats: Stats) -> Vec<Seen> {
+/// Something that must happen to requests, or a proof would prove nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Event {
+    /// A prompt was cut.
+    Cut,
+    /// A prefix was found in the cache.
+    Hit,
+    /// A sequence was preempted.
+    Preemption,
+}
+
+/// In the order of [`Event`].
+fn what_happened(traffic: &Traffic, setup: &Setup, stats: Stats) -> Vec<Event> {
     let longest = traffic
         .iter()
         .map(|(_, request)| request.prompt.len())
         .max();
     let cut = longest > Some(setup.limits.max_batched_tokens);
     let events = [
-        (cut, Seen::CHUNKS),
-        (stats.cached_tokens > 0, Seen::HITS),
-        (stats.preemptions > 0, Seen::PREEMPTIONS),
+        (cut, Event::Cut),
+        (stats.cached_tokens > 0, Event::Hit),
+        (stats.preemptions > 0, Event::Preemption),
     ];
     events
         .into_iter()
-        .filter_map(|(happened, seen)| happened.then_some(seen))
+        .filter_map(|(happened, event)| happened.then_some(event))
         .collect()
+}
+
+/// The scenario in which everything happens that the recipe can do. A first request leaves its prefix in the cache. A
+/// second one brings the same prefix and more tokens than fit a step, and together with a third one it needs more
+/// blocks than there are, so that the younger is preempted.
+fn eventful(ask: Ask) -> (Traffic, Circumstances) {
+    let document: Vec<u32> = (40..64).collect();
+    let tail = |first: u32| (first..first + 4).collect::<Vec<u32>>();
+    let request = |prompt, seed| Request {
+        prompt,
+        sampling: SamplingParams {
+            seed: Some(seed),
+            max_tokens: Some(MAX_OUTPUT),
+            ignore_eos: true,
+            logprobs: (ask == Ask::Logprobs).then_some(MAX_LOGPROBS),
+            ..SamplingParams::default()
+        },
+        cache_salt: None,
+    };
+    // By then the first request has ended, even if it was computed token by token.
+    let later = MAX_PROMPT + MAX_OUTPUT as usize;
+    let traffic = vec![
+        (0, request([&document[..], &tail(80)].concat(), 1)),
+        (later, request([&document[..], &tail(90)].concat(), 2)),
+        (later, request(tail(100), 3)),
+    ];
+    let circumstances = Circumstances {
+        max_seqs: 2,
+        room: 6,
+        spare_blocks: 0,
+        threads: 2,
+    };
+    (traffic, circumstances)
 }
 
 /// Everything of an output that must be equal, with numbers as bits.
@@ -296,11 +313,8 @@ fn bits(outputs: Vec<Output>) -> Vec<impl PartialEq + std::fmt::Debug> {
 
 /// A request chooses the same tokens whether it asks for logprobs or not.
 fn logprobs_take_nothing_from_tokens<On: Recipe, Without: Recipe>() {
-    if !runs_here::<On>() {
-        return;
-    }
     let model = TinyLlama::write(12).expect("the temporary directory can be written");
-    run(&traffic(Ask::Logprobs), |traffic| {
+    run(&random_traffic(Ask::Logprobs), |traffic| {
         for (_, mut request) in traffic {
             let on = alone::<On>(model.dir(), &roomy(), &request);
             request.sampling.logprobs = None;
@@ -320,11 +334,8 @@ fn logprobs_take_nothing_from_tokens<On: Recipe, Without: Recipe>() {
 
 /// Raw logprobs are the log-softmax of the model's logits, with the right ranks and candidates.
 fn logprobs_are_those_of_the_logits<R: Recipe>() {
-    if !runs_here::<R>() {
-        return;
-    }
     let model = TinyLlama::write(13).expect("the temporary directory can be written");
-    run(&traffic(Ask::Logprobs), |traffic| {
+    run(&random_traffic(Ask::Logprobs), |traffic| {
         for (_, mut request) in traffic.into_iter().take(2) {
             request.sampling.processed_logprobs = false;
             request.sampling.logprobs = Some(5);

@@ -191,6 +191,8 @@ fn random_schedule<I: PrefixIndex>(steps: Vec<(bool, u8, Vec<u32>)>) {
 }
 
 proptest! {
+    #![proptest_config(testbed::properties(256))]
+
     #[test]
     fn found_blocks_hold_what_they_promise(
         steps in prop::collection::vec(

@@ -164,6 +164,8 @@ fn run_to_end<P: Prefill, I: PrefixIndex>(
 }
 
 proptest! {
+    #![proptest_config(testbed::properties(256))]
+
     #[test]
     fn every_request_ends_whatever_the_limits(
         requests in prop::collection::vec((1_usize..20, 1_usize..12), 1..10),

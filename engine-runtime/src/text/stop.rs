@@ -132,6 +132,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(testbed::properties(256))]
+
         #[test]
         fn streamed_text_is_unstreamed_text_at_every_split(
             text in "[abä]{0,12}",

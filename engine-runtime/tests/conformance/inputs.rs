@@ -1,15 +1,20 @@
-//! Inputs that are random and the same in every run.
+//! Inputs that are random, and the same in every run with the same seed.
 
 use engine_runtime::backend::{HostMatrix, HostValues};
 use engine_runtime::dtype::BF16;
 
-/// A counter run through a mixing function (Steele et al., SplitMix64).
+thread_local! {
+    /// Of each test, which has a thread of its own, so that whichever fails shows it.
+    static SEED: u64 = testbed::seed();
+}
+
+/// A counter run through a mixing function (Steele et al., SplitMix64). The number says which stream it is.
 pub struct Random(pub u64);
 
 impl Random {
     pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+        let mut z = self.0 ^ SEED.with(|seed| seed.wrapping_mul(0xd134_2543_de82_ef95));
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)

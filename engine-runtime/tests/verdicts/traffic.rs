@@ -18,7 +18,7 @@ pub enum Ask {
 /// Requests and the steps before which they arrive.
 pub type Traffic = Vec<(usize, Request)>;
 
-pub fn traffic(ask: Ask) -> impl Strategy<Value = Traffic> {
+pub fn random_traffic(ask: Ask) -> impl Strategy<Value = Traffic> {
     let document = || prop::collection::vec(token(), 24);
     (document(), document()).prop_flat_map(move |(a, b)| {
         let request = request([a, b], ask);
