@@ -42,6 +42,7 @@ type Failure = Box<dyn Error>;
 
 /// Runs the command line. Exit status: 0 done, 1 failed with a message on stderr, 2 unusable arguments.
 pub fn main<R: Recipe + Legal>(manifest: &str) -> ExitCode {
+    engine_runtime::guard::silence_guarded_panics();
     let outcome = match Arguments::parse().command {
         Command::Run(run) => run.execute::<R>(),
         Command::Batch(batch) => batch.execute::<R>(),

@@ -12,10 +12,10 @@ mod open;
 mod stats;
 
 pub use event::{Event, Failure, FinishReason, StopReason};
-pub use isolation::Panicked;
 pub use open::{EngineOptions, OpenError};
 pub use stats::Stats;
 
+pub use crate::guard::Panicked;
 pub use crate::scheduler::{RequestId, SequenceId};
 
 use std::collections::{BTreeMap, HashMap};
@@ -26,6 +26,7 @@ use generation::Generation;
 use isolation::isolate;
 
 use crate::backend::DeviceError;
+use crate::guard::guard;
 use crate::kv::CacheKeys;
 use crate::parts::Prefix;
 use crate::recipe::Recipe;
@@ -190,7 +191,7 @@ impl<R: Recipe> Engine<R> {
             return self.fail(id.request, Failure::NoToken);
         };
         let logprobs = sampled.logprobs;
-        let accepted = isolation::guard(|| generation.accept(token, logprobs.as_ref()));
+        let accepted = guard(|| generation.accept(token, logprobs.as_ref()));
         let (text, reason) = match accepted {
             Ok(accepted) => accepted,
             Err(panicked) => return self.fail(id.request, Failure::Panicked(panicked)),

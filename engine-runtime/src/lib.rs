@@ -9,6 +9,7 @@ pub mod chat;
 pub mod checkpoint;
 pub mod dtype;
 pub mod engine;
+pub mod guard;
 pub mod kv;
 pub mod legal;
 pub mod model;

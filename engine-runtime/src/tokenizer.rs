@@ -5,11 +5,11 @@
 
 mod stream;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::checkpoint::{CheckpointError, read_bounded};
+use crate::guard;
 use crate::text::{Detokenize, SpecialTokens, TextStream};
 
 use stream::TokenStream;
@@ -158,26 +158,8 @@ fn load(bytes: &[u8]) -> tokenizers::Result<(tokenizers::Tokenizer, Bytes)> {
 /// Runs a call into the crate; an error or a panic of it becomes its message.
 fn guard<T>(call: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
     // Nothing of ours is changed by the call, and the crate's tokenizer is not changed by encoding and decoding.
-    match catch_unwind(AssertUnwindSafe(call)) {
+    match guard::guard(call) {
         Ok(result) => result.map_err(|error| error.to_string()),
-        Err(panic) => Err(panic
-            .downcast_ref::<String>()
-            .cloned()
-            .or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()))
-            .unwrap_or_else(|| "the tokenizer panicked".to_owned())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_of_the_crate_is_an_error() {
-        let outcome: Result<(), _> = guard(|| panic!("no entry found for key {}", 7));
-        assert_eq!(outcome.unwrap_err(), "no entry found for key 7");
-        let outcome: Result<(), _> = guard(|| Err("not a model".into()));
-        assert_eq!(outcome.unwrap_err(), "not a model");
-        assert_eq!(guard(|| Ok(1)), Ok(1));
+        Err(panicked) => Err(panicked.message),
     }
 }

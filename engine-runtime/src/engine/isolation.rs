@@ -1,21 +1,6 @@
 //! Finding the item that makes a batch panic.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-/// The message of a caught panic.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Panicked {
-    pub message: String,
-}
-
-/// Runs `work`, and turns a panic into an error. What `work` has changed must not matter after a panic.
-pub fn guard<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| Panicked {
-        message: message(&*payload),
-    })
-}
+use crate::guard::{Panicked, guard};
 
 /// Runs `attempt` on all `items` together. If it panics, on each half alone, and so on down to the single items that
 /// panic by themselves. `attempt` returns one outcome for each item, can be repeated, and depends for none of them on
@@ -36,17 +21,6 @@ pub fn isolate<T, O, E>(
             outcomes.extend(isolate(back, attempt)?);
             Ok(outcomes)
         }
-    }
-}
-
-fn message(payload: &(dyn Any + Send)) -> String {
-    match (
-        payload.downcast_ref::<&str>(),
-        payload.downcast_ref::<String>(),
-    ) {
-        (Some(text), _) => (*text).to_owned(),
-        (_, Some(text)) => text.clone(),
-        (None, None) => "a panic without a message".to_owned(),
     }
 }
 

@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::machine;
+use crate::guard;
 
 /// How long an idle worker spins before it sleeps.
 const SPIN: Duration = Duration::from_micros(200);
@@ -44,6 +45,8 @@ const GENERATION: u64 = 1 << 32;
 struct Job {
     run: *const (dyn Fn(usize) + Sync),
     tasks: usize,
+    /// Whether the caller's panics, which those of a task become, are caught.
+    guarded: bool,
 }
 
 // SAFETY: `job` is written by the one caller of `run` while no worker is in a job, and read by workers that the state
@@ -99,8 +102,13 @@ impl Pool {
         let run: &(dyn Fn(usize) + Sync) = &task;
         // SAFETY: only the lifetime is left out; this function waits until nobody uses the job any more.
         let run: *const (dyn Fn(usize) + Sync + 'static) = unsafe { std::mem::transmute(run) };
-        self.shared.open(Job { run, tasks });
-        self.shared.take_tasks(Job { run, tasks });
+        let job = Job {
+            run,
+            tasks,
+            guarded: guard::is_guarded(),
+        };
+        self.shared.open(job);
+        self.shared.take_tasks(job);
         self.shared.close();
         let panic = self
             .shared
@@ -160,14 +168,16 @@ impl Shared {
 
     fn take_tasks(&self, job: Job) {
         let taken = catch_unwind(AssertUnwindSafe(|| {
-            loop {
-                let task = self.next.fetch_add(1, Ordering::Relaxed);
-                if task >= job.tasks {
-                    return;
+            guard::on_behalf(job.guarded, || {
+                loop {
+                    let task = self.next.fetch_add(1, Ordering::Relaxed);
+                    if task >= job.tasks {
+                        return;
+                    }
+                    // SAFETY: `run` keeps the function alive until `close` returns.
+                    unsafe { (*job.run)(task) };
                 }
-                // SAFETY: `run` keeps the function alive until `close` returns.
-                unsafe { (*job.run)(task) };
-            }
+            });
         }));
         if let Err(panic) = taken {
             self.next.store(job.tasks, Ordering::Relaxed);
@@ -269,6 +279,37 @@ mod tests {
             assert!(panic.is_err());
             assert_eq!(sum_of_tasks(&mut pool, 20), 210);
         }
+    }
+
+    /// Whoever guards reports; a worker's panic must not be printed because it happened on another thread.
+    #[test]
+    fn a_worker_prints_a_panic_only_if_nobody_catches_it() {
+        const MARK: &str = "marked task";
+        static PRINTED: AtomicUsize = AtomicUsize::new(0);
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            match panic.payload_as_str().is_some_and(|text| text == MARK) {
+                true => _ = PRINTED.fetch_add(1, Ordering::SeqCst),
+                false => before(panic),
+            }
+        }));
+        guard::silence_guarded_panics();
+        let mut pool = Pool::new(Some(3)).expect("threads start");
+        // All three are in the job when they panic.
+        let mut run = || {
+            let arrived = AtomicUsize::new(0);
+            pool.run(3, |_| {
+                arrived.fetch_add(1, Ordering::SeqCst);
+                while arrived.load(Ordering::SeqCst) < 3 {
+                    std::thread::yield_now();
+                }
+                panic!("{MARK}");
+            });
+        };
+        assert!(guard::guard(&mut run).is_err());
+        assert_eq!(PRINTED.load(Ordering::SeqCst), 0);
+        assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
+        assert_eq!(PRINTED.load(Ordering::SeqCst), 3);
     }
 
     #[test]
