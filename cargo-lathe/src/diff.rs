@@ -77,6 +77,6 @@ fn answers(plan: &Plan) -> Vec<(String, String)> {
     let limits = limits.map(|decision| (decision.key.clone(), decision.value.clone()));
     let types = codegen::bindings(plan)
         .into_iter()
-        .map(|binding| (binding.name.to_owned(), binding.bound));
+        .map(|binding| (binding.name.to_owned(), binding.bound.to_string()));
     limits.chain(types).collect()
 }

@@ -173,7 +173,7 @@ fn type_of(bindings: &[Binding], feature: Feature) -> String {
         .iter()
         .find(|binding| part.is_some_and(|part| part.name == binding.name));
     binding
-        .map(|binding| binding.bound.clone())
+        .map(|binding| binding.bound.to_string())
         .unwrap_or_default()
 }
 
@@ -185,9 +185,12 @@ fn names(set: FeatureSet) -> Vec<String> {
 
 fn json(plan: &Plan) -> Result<Value, serde_json::Error> {
     let mut value = serde_json::to_value(plan)?;
-    let bindings = codegen::bindings(plan)
-        .into_iter()
-        .map(|binding| (binding.name.to_owned(), Value::from(binding.bound)));
+    let bindings = codegen::bindings(plan).into_iter().map(|binding| {
+        (
+            binding.name.to_owned(),
+            Value::from(binding.bound.to_string()),
+        )
+    });
     let more = json!({
         "hash": plan.hash(),
         "types": bindings.collect::<serde_json::Map<_, _>>(),

@@ -28,7 +28,7 @@ const LIMITS: Limits = Limits {
     max_seqs: 1,
     max_batched_tokens: 2048,
     block_size: 16,
-    kv_memory: KvMemory::Auto,
+    kv_memory: KvMemory::Needed,
 };
 
 type Failure = Box<dyn Error>;

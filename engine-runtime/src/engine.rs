@@ -28,7 +28,7 @@ use isolation::isolate;
 use crate::backend::DeviceError;
 use crate::guard::guard;
 use crate::kv::CacheKeys;
-use crate::parts::Prefix;
+use crate::parts::{Prefill, Prefix};
 use crate::recipe::Recipe;
 use crate::request::{Request, RequestError, RequestRules, ValidatedRequest};
 use crate::sampler::{Sampled, TableRows};
@@ -59,7 +59,7 @@ type Outcome = Result<Option<Sampled>, Panicked>;
 impl<R: Recipe> Engine<R> {
     /// One step: schedule, forward, sample, commit. An error of the device leaves every request as it was.
     pub fn step(&mut self) -> Result<Vec<Event>, DeviceError> {
-        let turns = self.scheduler.schedule::<R::Prefill>();
+        let turns = self.scheduler.schedule(R::Prefill::take);
         let outcomes = self.run(&turns)?;
         self.commit(turns, outcomes);
         self.stats.steps += 1;

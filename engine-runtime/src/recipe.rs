@@ -1,37 +1,57 @@
-//! The recipe: a plan as types. `engine!` generates one `impl` from a profile; nothing else in the runtime knows
-//! what a deployment chose.
+//! The recipe: a plan as types and constants. `engine!` generates one `impl` from a profile; nothing else in the
+//! runtime knows what a deployment chose.
 
 use crate::backend::Ops;
 use crate::dtype::WeightFormat;
 use crate::model::Model;
-use crate::parts;
+use crate::parts::{
+    self, BeamSearchSettings, BestOfSettings, ChunkedPrefillSettings, CudaGraphSettings,
+    EncoderDecoderSettings, LogprobsSettings, LoraSettings, MultiStepSettings, MultimodalSettings,
+    PromptAdapterSettings, PromptLogprobsSettings, SpeculativeDecodingSettings,
+};
 
-/// What one engine is made of. One associated type for each of the matrix's feature rows; a feature that is not
-/// chosen is its neutral type (`Whole`, `Eager`, `Single`, `Inline`, else `Off`).
+/// What one engine is made of.
+///
+/// One associated type for each feature of vLLM's matrix; a feature that is not chosen is its neutral type (`Whole`,
+/// `Eager`, `Single`, `Inline`, else `Off`). A feature with settings has a constant of its own name as well, which a
+/// recipe gives where the feature is on: its part reads it there.
 pub trait Recipe: Sized + Send + 'static {
     /// Name of the profile.
     const NAME: &'static str;
     const LIMITS: Limits;
 
+    const CHUNKED_PREFILL: ChunkedPrefillSettings = ChunkedPrefillSettings::OFF;
+    const LORA: LoraSettings = LoraSettings::OFF;
+    const PROMPT_ADAPTER: PromptAdapterSettings = PromptAdapterSettings::OFF;
+    const SPECULATIVE_DECODING: SpeculativeDecodingSettings = SpeculativeDecodingSettings::OFF;
+    const CUDA_GRAPH: CudaGraphSettings = CudaGraphSettings::OFF;
+    const ENCODER_DECODER: EncoderDecoderSettings = EncoderDecoderSettings::OFF;
+    const LOGPROBS: LogprobsSettings = LogprobsSettings::OFF;
+    const PROMPT_LOGPROBS: PromptLogprobsSettings = PromptLogprobsSettings::OFF;
+    const MULTI_STEP: MultiStepSettings = MultiStepSettings::OFF;
+    const MULTIMODAL: MultimodalSettings = MultimodalSettings::OFF;
+    const BEST_OF: BestOfSettings = BestOfSettings::OFF;
+    const BEAM_SEARCH: BeamSearchSettings = BeamSearchSettings::OFF;
+
     type Weights: WeightFormat;
     type Backend: Ops<Self::Weights>;
     type Model: Model<Self>;
 
-    type Prefill: parts::Prefill;
+    type Prefill: parts::Prefill<Self>;
     type Prefix: parts::Prefix;
-    type Adapters: parts::Adapters;
-    type SoftPrompts: parts::SoftPrompts;
-    type Draft: parts::Draft;
-    type Launch: parts::Launch;
-    type Encoder: parts::Encoder;
-    type Logprobs: parts::Logprobs;
-    type PromptLogprobs: parts::PromptLogprobs;
-    type Output: parts::Output;
-    type Steps: parts::Steps;
-    type Media: parts::Media;
-    type BestOf: parts::BestOf;
-    type Beam: parts::Beam;
-    type Guide: parts::Guide;
+    type Adapters: parts::Adapters<Self>;
+    type PromptAdapters: parts::PromptAdapters<Self>;
+    type Draft: parts::Draft<Self>;
+    type Launch: parts::Launch<Self>;
+    type Encoder: parts::Encoder<Self>;
+    type Logprobs: parts::Logprobs<Self>;
+    type PromptLogprobs: parts::PromptLogprobs<Self>;
+    type Output: parts::Output<Self>;
+    type Steps: parts::Steps<Self>;
+    type Multimodal: parts::Multimodal<Self>;
+    type BestOf: parts::BestOf<Self>;
+    type BeamSearch: parts::BeamSearch<Self>;
+    type Guide: parts::Guide<Self>;
 }
 
 /// Bounds of one deployment, from the profile's `[limits]`.
@@ -51,10 +71,12 @@ pub struct Limits {
 /// How large the KV cache is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KvMemory {
-    /// What `max_seqs` sequences of `max_model_len` tokens need, or half the memory that is free after loading the
-    /// weights where that is less.
-    Auto,
+    /// What `max_seqs` sequences of `max_model_len` tokens need, with the model that is opened.
+    Needed,
+    /// So many bytes: the profile says so, or its plan has worked it out.
     Bytes(u64),
+    /// What weights and activations leave of so many bytes of the device: the plan could not know the weights.
+    Within(u64),
 }
 
 /// The element of activations, a weight matrix, the KV cache, and a device array of a recipe.

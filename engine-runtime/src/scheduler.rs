@@ -3,7 +3,7 @@
 //! Running sequences first, in order of arrival: each decodes one token, and at most the youngest still has prompt
 //! left. Then prompts from the queue, first come, first served. When blocks run out the youngest running sequence goes
 //! back to the head of the queue and is computed again later. The scheduler knows no tensors and no recipe; what a
-//! profile decides comes in as the static methods of [`Prefill`] and the type of the prefix index.
+//! profile decides comes in as a function, [`Prefill::take`](crate::parts::Prefill::take), and the type of the prefix index.
 
 mod batch;
 mod sequence;
@@ -14,7 +14,6 @@ pub use sequence::{RequestId, Sequence, SequenceId};
 use std::collections::VecDeque;
 
 use crate::kv::{CacheKeys, KvBlocks, PrefixIndex};
-use crate::parts::Prefill;
 use crate::recipe::Limits;
 
 /// What a step does with one running sequence.
@@ -65,14 +64,15 @@ impl<I: PrefixIndex> Scheduler<I> {
         self.waiting.push_back(Sequence::new(id, keys, prompt));
     }
 
-    /// Chooses the turns of the next step and reserves their blocks.
-    pub fn schedule<P: Prefill>(&mut self) -> Vec<Turn> {
+    /// Chooses the turns of the next step and reserves their blocks. `take` says how many of a prompt's remaining rows
+    /// a step with so much room computes.
+    pub fn schedule(&mut self, take: impl Fn(usize, usize) -> usize) -> Vec<Turn> {
         let mut budget = self.limits.max_batched_tokens;
         let mut turns = Vec::new();
         let preemptions = self.stats.preemptions;
         let mut place = 0;
         while place < self.running.len() {
-            let rows = P::take(self.running[place].remaining(), budget);
+            let rows = take(self.running[place].remaining(), budget);
             if rows > 0 && self.make_room(place, rows) {
                 turns.push(self.running[place].turn(place, rows));
                 budget -= rows;
@@ -80,7 +80,7 @@ impl<I: PrefixIndex> Scheduler<I> {
             place += 1;
         }
         if self.stats.preemptions == preemptions {
-            while let Some(turn) = self.admit::<P>(budget) {
+            while let Some(turn) = self.admit(budget, &take) {
                 budget -= turn.rows;
                 turns.push(turn);
             }
@@ -167,14 +167,14 @@ impl<I: PrefixIndex> Scheduler<I> {
     }
 
     /// Starts the sequence at the head of the queue, if there is a place for it and room for all that it holds now.
-    fn admit<P: Prefill>(&mut self, budget: usize) -> Option<Turn> {
+    fn admit(&mut self, budget: usize, take: impl Fn(usize, usize) -> usize) -> Option<Turn> {
         if self.running.len() == self.limits.max_seqs {
             return None;
         }
         let sequence = self.waiting.front_mut()?;
         let (mut table, cached) = self.kv.open(&sequence.keys, &sequence.tokens);
         let len = sequence.tokens.len();
-        let rows = P::take(len - cached, budget);
+        let rows = take(len - cached, budget);
         let admitted =
             rows > 0 && self.kv.can_hold(&table, len) && self.kv.reserve(&mut table, cached + rows);
         if !admitted {

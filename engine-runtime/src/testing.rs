@@ -17,10 +17,11 @@ pub const LIMITS: Limits = Limits {
     max_seqs: 8,
     max_batched_tokens: 256,
     block_size: 16,
-    kv_memory: KvMemory::Auto,
+    kv_memory: KvMemory::Needed,
 };
 
-/// Writes a recipe by hand. Parts that are not asked for have their neutral type.
+/// Writes a recipe by hand. Parts stand in the order of the trait; those that are not asked for have their neutral
+/// type. The settings of the parts follow, each under its constant's name.
 ///
 /// ```
 /// use engine_runtime::backend::reference::Reference;
@@ -34,10 +35,12 @@ pub const LIMITS: Limits = Limits {
 ///         backend: Reference,
 ///         weights: Dense<f32>,
 ///         model: Llama<Self>,
-///         prefill: Chunked<32>,
-///         prefix: Hashed<16>,
-///         logprobs: Top<20>,
+///         prefill: Chunked,
+///         prefix: Hashed,
+///         logprobs: Top,
 ///         limits: engine_runtime::testing::LIMITS,
+///         CHUNKED_PREFILL: ChunkedPrefillSettings { tokens: 32 },
+///         LOGPROBS: LogprobsSettings { max: 20 },
 ///     }
 /// }
 /// ```
@@ -49,10 +52,23 @@ macro_rules! recipe {
             backend: $backend:ty,
             weights: $weights:ty,
             model: $model:ty,
-            prefill: $prefill:ty,
-            prefix: $prefix:ty,
-            logprobs: $logprobs:ty,
-            limits: $limits:expr $(,)?
+            $(prefill: $prefill:ty,)?
+            $(prefix: $prefix:ty,)?
+            $(adapters: $adapters:ty,)?
+            $(prompt_adapters: $prompt_adapters:ty,)?
+            $(draft: $draft:ty,)?
+            $(launch: $launch:ty,)?
+            $(encoder: $encoder:ty,)?
+            $(logprobs: $logprobs:ty,)?
+            $(prompt_logprobs: $prompt_logprobs:ty,)?
+            $(output: $output:ty,)?
+            $(steps: $steps:ty,)?
+            $(multimodal: $multimodal:ty,)?
+            $(best_of: $best_of:ty,)?
+            $(beam_search: $beam_search:ty,)?
+            $(guide: $guide:ty,)?
+            limits: $limits:expr
+            $(, $constant:ident: $settings:ident { $($setting:ident: $value:expr),+ $(,)? })* $(,)?
         }
     ) => {
         $(#[$doc])*
@@ -62,25 +78,40 @@ macro_rules! recipe {
         impl $crate::Recipe for $name {
             const NAME: &'static str = stringify!($name);
             const LIMITS: $crate::Limits = $limits;
+            $(
+                const $constant: $crate::parts::$settings = $crate::parts::$settings { $($setting: $value),+ };
+            )*
             type Weights = $weights;
             type Backend = $backend;
             type Model = $model;
-            type Prefill = $prefill;
-            type Prefix = $prefix;
-            type Adapters = $crate::parts::Off;
-            type SoftPrompts = $crate::parts::Off;
-            type Draft = $crate::parts::Off;
-            type Launch = $crate::parts::Eager;
-            type Encoder = $crate::parts::Off;
-            type Logprobs = $logprobs;
-            type PromptLogprobs = $crate::parts::Off;
-            type Output = $crate::parts::Inline;
-            type Steps = $crate::parts::Single;
-            type Media = $crate::parts::Off;
-            type BestOf = $crate::parts::Off;
-            type Beam = $crate::parts::Off;
-            type Guide = $crate::parts::Off;
+            type Prefill = $crate::part!(Whole$(, $prefill)?);
+            type Prefix = $crate::part!(Off$(, $prefix)?);
+            type Adapters = $crate::part!(Off$(, $adapters)?);
+            type PromptAdapters = $crate::part!(Off$(, $prompt_adapters)?);
+            type Draft = $crate::part!(Off$(, $draft)?);
+            type Launch = $crate::part!(Eager$(, $launch)?);
+            type Encoder = $crate::part!(Off$(, $encoder)?);
+            type Logprobs = $crate::part!(Off$(, $logprobs)?);
+            type PromptLogprobs = $crate::part!(Off$(, $prompt_logprobs)?);
+            type Output = $crate::part!(Inline$(, $output)?);
+            type Steps = $crate::part!(Single$(, $steps)?);
+            type Multimodal = $crate::part!(Off$(, $multimodal)?);
+            type BestOf = $crate::part!(Off$(, $best_of)?);
+            type BeamSearch = $crate::part!(Off$(, $beam_search)?);
+            type Guide = $crate::part!(Off$(, $guide)?);
         }
+    };
+}
+
+/// The part that a recipe asks for, or the neutral one.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! part {
+    ($neutral:ident) => {
+        $crate::parts::$neutral
+    };
+    ($neutral:ident, $on:ty) => {
+        $on
     };
 }
 
@@ -103,9 +134,6 @@ macro_rules! by_family {
                     backend: $backend,
                     weights: $weights,
                     model: $crate::models::$model<Self>,
-                    prefill: $crate::parts::Whole,
-                    prefix: $crate::parts::Off,
-                    logprobs: $crate::parts::Off,
                     limits: $limits,
                 } }
                 Some($function::<Build>)

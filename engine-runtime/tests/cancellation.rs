@@ -35,10 +35,12 @@ engine_runtime::recipe! {
         backend: Reference,
         weights: Dense<f32>,
         model: Llama<Self>,
-        prefill: Chunked<12>,
-        prefix: Hashed<BLOCK>,
-        logprobs: Top<{ MAX_LOGPROBS as usize }>,
+        prefill: Chunked,
+        prefix: Hashed,
+        logprobs: Top,
         limits: LIMITS,
+        CHUNKED_PREFILL: ChunkedPrefillSettings { tokens: 12 },
+        LOGPROBS: LogprobsSettings { max: MAX_LOGPROBS as usize },
     }
 }
 

@@ -19,7 +19,7 @@ const LIMITS: Limits = Limits {
     max_seqs: 4,
     max_batched_tokens: 64,
     block_size: 4,
-    kv_memory: KvMemory::Auto,
+    kv_memory: KvMemory::Needed,
 };
 
 engine_runtime::recipe! {
@@ -39,10 +39,12 @@ engine_runtime::recipe! {
         backend: Reference,
         weights: Dense<f32>,
         model: Llama<Self>,
-        prefill: Chunked<64>,
-        prefix: Hashed<4>,
-        logprobs: Top<5>,
+        prefill: Chunked,
+        prefix: Hashed,
+        logprobs: Top,
         limits: LIMITS,
+        CHUNKED_PREFILL: ChunkedPrefillSettings { tokens: 64 },
+        LOGPROBS: LogprobsSettings { max: 5 },
     }
 }
 
@@ -349,7 +351,7 @@ fn limits_are_held_against_the_profile_and_each_other() {
         }
     };
     type Change = fn(&mut Limits);
-    let cases: [(Change, &str); 5] = [
+    let cases: [(Change, &str); 6] = [
         (
             |limits| limits.max_seqs = 5,
             "max_seqs is 5; the profile `Plain` was built for 4 at most",
@@ -357,6 +359,10 @@ fn limits_are_held_against_the_profile_and_each_other() {
         (
             |limits| limits.block_size = 0,
             "block_size is 0; it must be 1 or more",
+        ),
+        (
+            |limits| limits.block_size = 8,
+            "block_size is 8; the profile `Plain` was built for 4",
         ),
         (
             |limits| limits.max_batched_tokens = 3,

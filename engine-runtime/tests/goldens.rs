@@ -22,7 +22,7 @@ const LIMITS: Limits = Limits {
     max_seqs: 1,
     max_batched_tokens: 128,
     block_size: 16,
-    kv_memory: KvMemory::Auto,
+    kv_memory: KvMemory::Needed,
 };
 const BOUND_F32: f32 = 1e-4;
 /// Rows of a step: a whole prompt, and pieces that fit neither blocks nor prompts.

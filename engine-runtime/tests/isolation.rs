@@ -40,7 +40,7 @@ const LIMITS: Limits = Limits {
     max_seqs: 6,
     max_batched_tokens: 16,
     block_size: 4,
-    kv_memory: KvMemory::Auto,
+    kv_memory: KvMemory::Needed,
 };
 
 macro_rules! fragile {
@@ -50,10 +50,12 @@ macro_rules! fragile {
                 backend: $backend,
                 weights: Dense<f32>,
                 model: Poisonable<Llama<Self>>,
-                prefill: Chunked<16>,
-                prefix: Hashed<4>,
-                logprobs: Top<3>,
+                prefill: Chunked,
+                prefix: Hashed,
+                logprobs: Top,
                 limits: LIMITS,
+                CHUNKED_PREFILL: ChunkedPrefillSettings { tokens: 16 },
+                LOGPROBS: LogprobsSettings { max: 3 },
             }
         }
     };

@@ -18,8 +18,9 @@ engine_runtime::recipe! {
         model: Llama<Self>,
         prefill: Whole,
         prefix: Off,
-        logprobs: Top<24>,
+        logprobs: Top,
         limits: engine_runtime::testing::LIMITS,
+        LOGPROBS: LogprobsSettings { max: 24 },
     }
 }
 

@@ -35,7 +35,7 @@ const LIMITS: Limits = Limits {
     max_seqs: 6,
     max_batched_tokens: 64,
     block_size: BLOCK,
-    kv_memory: KvMemory::Auto,
+    kv_memory: KvMemory::Needed,
 };
 
 /// The least blocks that hold any request of the traffic.
@@ -53,6 +53,8 @@ macro_rules! combination {
                 prefix: $prefix,
                 logprobs: $logprobs,
                 limits: LIMITS,
+                CHUNKED_PREFILL: ChunkedPrefillSettings { tokens: 64 },
+                LOGPROBS: LogprobsSettings { max: 5 },
             }
         }
     };
@@ -67,13 +69,13 @@ macro_rules! backends {
             use super::*;
 
             combination!(Plain, $backend, $weights, Whole, Off, Off);
-            combination!(Chunks, $backend, $weights, Chunked<64>, Off, Off);
-            combination!(Prefixes, $backend, $weights, Whole, Hashed<4>, Off);
-            combination!(Logprobs, $backend, $weights, Whole, Off, Top<5>);
-            combination!(ChunksPrefixes, $backend, $weights, Chunked<64>, Hashed<4>, Off);
-            combination!(ChunksLogprobs, $backend, $weights, Chunked<64>, Off, Top<5>);
-            combination!(PrefixesLogprobs, $backend, $weights, Whole, Hashed<4>, Top<5>);
-            combination!(All, $backend, $weights, Chunked<64>, Hashed<4>, Top<5>);
+            combination!(Chunks, $backend, $weights, Chunked, Off, Off);
+            combination!(Prefixes, $backend, $weights, Whole, Hashed, Off);
+            combination!(Logprobs, $backend, $weights, Whole, Off, Top);
+            combination!(ChunksPrefixes, $backend, $weights, Chunked, Hashed, Off);
+            combination!(ChunksLogprobs, $backend, $weights, Chunked, Off, Top);
+            combination!(PrefixesLogprobs, $backend, $weights, Whole, Hashed, Top);
+            combination!(All, $backend, $weights, Chunked, Hashed, Top);
 
             #[test]
             fn chunked_prefill_on_cpu() {

@@ -8,6 +8,7 @@ mod bindings;
 pub mod parts;
 mod recipe;
 mod section;
+mod types;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -15,8 +16,9 @@ use quote::quote;
 use crate::manifest::Manifest;
 use crate::plan::Plan;
 
-pub use bindings::{Binding, bindings};
+pub use bindings::{Binding, Constant, bindings, constants};
 pub use section::SECTION;
+pub use types::{Module, Type};
 
 /// What `engine!` expands to behind the declaration of `build`: its recipe and its manifest.
 pub fn engine(plan: &Plan, build: &Ident) -> TokenStream {

@@ -8,7 +8,7 @@ use crate::backend::{Backend, CacheShape, DeviceError};
 use crate::batch::Capacity;
 use crate::dtype::WeightFormat;
 use crate::model::{Model, ModelShape};
-use crate::parts::{Logprobs, Prefill, Prefix};
+use crate::parts::{Logprobs, Prefill};
 use crate::recipe::{KvMemory, Limits, Recipe};
 use crate::request::RequestRules;
 use crate::scheduler::Scheduler;
@@ -36,8 +36,12 @@ pub enum OpenError {
     },
     #[error("{field} is 0; it must be 1 or more")]
     Zero { field: &'static str },
-    #[error("block_size is {block_size}; the profile's prefix cache was built for {built}")]
-    BlockSize { block_size: usize, built: usize },
+    #[error("block_size is {block_size}; the profile `{profile}` was built for {built}")]
+    BlockSize {
+        block_size: usize,
+        built: usize,
+        profile: &'static str,
+    },
     #[error("max_model_len is {max_model_len}; the model tells {positions} positions apart")]
     TooLong {
         max_model_len: usize,
@@ -152,8 +156,12 @@ fn check<R: Recipe>(limits: &Limits, shape: &ModelShape) -> Result<(), OpenError
         block_size,
         ..
     } = *limits;
-    if let Some(built) = R::Prefix::BLOCK_SIZE.filter(|&built| built != block_size) {
-        return Err(OpenError::BlockSize { block_size, built });
+    if block_size != built.block_size {
+        return Err(OpenError::BlockSize {
+            block_size,
+            built: built.block_size,
+            profile: R::NAME,
+        });
     }
     if max_model_len > shape.max_positions {
         return Err(OpenError::TooLong {
@@ -189,7 +197,8 @@ fn blocks<R: Recipe>(
     let wanted = (limits.max_seqs * per_seq) as u64 * block;
     let memory = match limits.kv_memory {
         KvMemory::Bytes(bytes) => bytes,
-        KvMemory::Auto => free.map_or(wanted, |free| wanted.min(free / 2)),
+        KvMemory::Needed => free.map_or(wanted, |free| wanted.min(free / 2)),
+        KvMemory::Within(bytes) => wanted.min(bytes),
     };
     let blocks = memory / block;
     if blocks == 0 {

@@ -1,12 +1,12 @@
 //! Whether sampled tokens come with their log probabilities.
 
-use super::{Off, Part};
+use super::{Off, Part, settings};
 use crate::backend::{DeviceError, Ops, SamplingTable};
-use crate::dtype::WeightFormat;
 use crate::legal::mark;
+use crate::recipe::{Array, Recipe};
 
 /// What a step reports beside the sampled token.
-pub trait Logprobs: Part {
+pub trait Logprobs<R: Recipe>: Part {
     /// Most candidates that a request may ask for, if it may ask at all.
     const MAX: Option<u32>;
     /// Words of a row of results.
@@ -14,14 +14,14 @@ pub trait Logprobs: Part {
 
     /// Launches the op that writes behind each row's token.
     #[allow(clippy::too_many_arguments)]
-    fn launch<W: WeightFormat, B: Ops<W>>(
-        device: &mut B,
-        logits: &B::Array<f32>,
-        scores: &B::Array<f32>,
-        table: SamplingTable<'_, B>,
+    fn launch(
+        device: &mut R::Backend,
+        logits: &Array<R, f32>,
+        scores: &Array<R, f32>,
+        table: SamplingTable<'_, R::Backend>,
         rows: usize,
         vocab: usize,
-        results: &mut B::Array<u32>,
+        results: &mut Array<R, u32>,
     ) -> Result<(), DeviceError>;
 
     /// Reads what the op wrote: `result` is one row, with `candidates` of them.
@@ -39,18 +39,18 @@ pub struct TokenLogprobs {
     pub top: Vec<(u32, f32)>,
 }
 
-impl Logprobs for Off {
+impl<R: Recipe> Logprobs<R> for Off {
     const MAX: Option<u32> = None;
     const STRIDE: usize = 1;
 
-    fn launch<W: WeightFormat, B: Ops<W>>(
-        _: &mut B,
-        _: &B::Array<f32>,
-        _: &B::Array<f32>,
-        _: SamplingTable<'_, B>,
+    fn launch(
+        _: &mut R::Backend,
+        _: &Array<R, f32>,
+        _: &Array<R, f32>,
+        _: SamplingTable<'_, R::Backend>,
         _: usize,
         _: usize,
-        _: &mut B::Array<u32>,
+        _: &mut Array<R, u32>,
     ) -> Result<(), DeviceError> {
         Ok(())
     }
@@ -60,31 +60,47 @@ impl Logprobs for Off {
     }
 }
 
-/// The sampled token's logprob and rank, and up to `MAX` candidates.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Top<const MAX: usize>;
+settings! {
+    LogprobsSettings {
+        /// Candidates that a request may ask for.
+        max,
+    }
+}
 
-impl<const MAX: usize> Part for Top<MAX> {
+/// The sampled token's logprob and rank, and the likeliest candidates.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Top;
+
+impl Part for Top {
     type Mark = mark::Logprobs;
 }
 
-impl<const MAX: usize> Logprobs for Top<MAX> {
+impl<R: Recipe> Logprobs<R> for Top {
     const MAX: Option<u32> = {
-        assert!(MAX < 1 << 16, "a profile allows at most 65,535 candidates");
-        Some(MAX as u32)
+        let max = R::LOGPROBS.max;
+        assert!(max < 1 << 16, "a profile allows at most 65,535 candidates");
+        Some(max as u32)
     };
-    const STRIDE: usize = 3 + 2 * MAX;
+    const STRIDE: usize = 3 + 2 * R::LOGPROBS.max;
 
-    fn launch<W: WeightFormat, B: Ops<W>>(
-        device: &mut B,
-        logits: &B::Array<f32>,
-        scores: &B::Array<f32>,
-        table: SamplingTable<'_, B>,
+    fn launch(
+        device: &mut R::Backend,
+        logits: &Array<R, f32>,
+        scores: &Array<R, f32>,
+        table: SamplingTable<'_, R::Backend>,
         rows: usize,
         vocab: usize,
-        results: &mut B::Array<u32>,
+        results: &mut Array<R, u32>,
     ) -> Result<(), DeviceError> {
-        device.logprobs(logits, scores, table, rows, vocab, results, Self::STRIDE)
+        device.logprobs(
+            logits,
+            scores,
+            table,
+            rows,
+            vocab,
+            results,
+            <Self as Logprobs<R>>::STRIDE,
+        )
     }
 
     #[inline(never)]

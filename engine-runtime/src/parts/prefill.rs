@@ -1,10 +1,11 @@
 //! How much of a prompt one step computes.
 
-use super::Part;
+use super::{Part, settings};
 use crate::legal::mark;
+use crate::recipe::Recipe;
 
 /// How many rows of a prompt a step takes.
-pub trait Prefill: Part {
+pub trait Prefill<R: Recipe>: Part {
     /// Rows to compute of a prompt with `remaining` rows left, when the step has room for `budget`; 0 waits.
     fn take(remaining: usize, budget: usize) -> usize;
 }
@@ -17,24 +18,37 @@ impl Part for Whole {
     type Mark = mark::Nothing;
 }
 
-impl Prefill for Whole {
+impl<R: Recipe> Prefill<R> for Whole {
     fn take(remaining: usize, budget: usize) -> usize {
         if remaining <= budget { remaining } else { 0 }
     }
 }
 
-/// A prompt is computed in pieces that share a budget of `TOKENS` rows a step with the sequences that decode
-/// (Agrawal et al., arXiv 2308.16369).
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Chunked<const TOKENS: usize>;
+settings! {
+    ChunkedPrefillSettings {
+        /// Rows of one prompt in a step.
+        tokens,
+    }
+}
 
-impl<const TOKENS: usize> Part for Chunked<TOKENS> {
+/// A prompt is computed in pieces that share the rows of a step with the sequences that decode (Agrawal et al., arXiv
+/// 2308.16369).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Chunked;
+
+impl Part for Chunked {
     type Mark = mark::ChunkedPrefill;
 }
 
-impl<const TOKENS: usize> Prefill for Chunked<TOKENS> {
+impl<R: Recipe> Prefill<R> for Chunked {
     fn take(remaining: usize, budget: usize) -> usize {
-        chunked_prefill::take(remaining, budget.min(TOKENS))
+        const {
+            assert!(
+                R::CHUNKED_PREFILL.tokens > 0,
+                "the recipe says how long a chunk is"
+            )
+        }
+        chunked_prefill::take(remaining, budget.min(R::CHUNKED_PREFILL.tokens))
     }
 }
 

@@ -92,15 +92,7 @@ impl<R: Recipe> DeviceSampler<R> {
             R::Logprobs::STRIDE,
         )?;
         if table.wants_logprobs.contains(&true) {
-            R::Logprobs::launch::<R::Weights, _>(
-                device,
-                logits,
-                scores,
-                settings(),
-                rows,
-                vocab,
-                results,
-            )?;
+            R::Logprobs::launch(device, logits, scores, settings(), rows, vocab, results)?;
         }
         Ok(())
     }

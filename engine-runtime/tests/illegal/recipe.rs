@@ -4,6 +4,7 @@ use engine_runtime::backend::cpu::{Cpu, Portable};
 use engine_runtime::dtype::Dense;
 use engine_runtime::legal::{Legal, mark};
 use engine_runtime::models::Llama;
+use engine_runtime::Recipe;
 use engine_runtime::parts::{Off, Part, Prefill, Top};
 
 pub struct Several;
@@ -12,7 +13,7 @@ impl Part for Several {
     type Mark = mark::MultiStep;
 }
 
-impl Prefill for Several {
+impl<R: Recipe> Prefill<R> for Several {
     fn take(remaining: usize, budget: usize) -> usize {
         remaining.min(budget)
     }
@@ -25,7 +26,7 @@ engine_runtime::recipe! {
         model: Llama<Self>,
         prefill: Several,
         prefix: Off,
-        logprobs: Top<20>,
+        logprobs: Top,
         limits: engine_runtime::testing::LIMITS,
     }
 }

@@ -11,10 +11,12 @@ engine_runtime::recipe! {
         backend: Cpu<Portable>,
         weights: Dense<f32>,
         model: Llama<Self>,
-        prefill: Chunked<32>,
-        prefix: Hashed<16>,
-        logprobs: Top<20>,
+        prefill: Chunked,
+        prefix: Hashed,
+        logprobs: Top,
         limits: engine_runtime::testing::LIMITS,
+        CHUNKED_PREFILL: ChunkedPrefillSettings { tokens: 32 },
+        LOGPROBS: LogprobsSettings { max: 20 },
     }
 }
 

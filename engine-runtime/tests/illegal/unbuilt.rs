@@ -1,9 +1,12 @@
 //! A part that is known and not built yet.
 
+use engine_runtime::Recipe;
 use engine_runtime::parts::{Adapters, Lora};
 
-fn part<A: Adapters>() {}
+fn part<R: Recipe, A: Adapters<R>>() {}
 
-fn main() {
-    part::<Lora<4, 16>>();
+fn of<R: Recipe>() {
+    part::<R, Lora>();
 }
+
+fn main() {}

@@ -1,6 +1,8 @@
-//! The types of a plan: for each associated type of a recipe, what stands there.
+//! The types and constants of a plan: what stands in its recipe.
 
 use super::parts::PARTS;
+use super::types::{Module, Type};
+use crate::feature::Feature;
 use crate::model::{Dtype, WeightFormat};
 use crate::plan::{
     Adapters, Backend, Beam, BestOf, Dims, Draft, Encoder, Features, Guide, Images, Isa, Launch,
@@ -12,187 +14,228 @@ use crate::plan::{
 pub struct Binding {
     /// The associated type of `Recipe`.
     pub name: &'static str,
-    /// The module of `engine_runtime` that the names in `bound` come from.
-    pub module: &'static str,
-    /// The type as Rust writes it: `Chunked<512>`.
-    pub bound: String,
+    pub bound: Type,
 }
 
-impl Binding {
-    fn new(name: &'static str, module: &'static str, bound: String) -> Binding {
-        Binding {
-            name,
-            module,
-            bound,
-        }
-    }
-
-    /// The names in its type that are imported.
-    pub(super) fn imports(&self) -> impl Iterator<Item = &str> {
-        let words = self
-            .bound
-            .split(|letter: char| !letter.is_ascii_alphanumeric());
-        words.filter(|word| {
-            word.starts_with(|letter: char| letter.is_ascii_uppercase()) && !LOCAL.contains(word)
-        })
-    }
+/// The settings of a feature that is on, as a constant of the recipe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Constant {
+    pub feature: Feature,
+    /// Each setting by its name in Rust.
+    pub settings: Vec<(&'static str, u64)>,
 }
 
-/// Names that stand for themselves.
-const LOCAL: [&str; 2] = ["Self", BAKED];
+impl Constant {
+    /// The constant's name: `CHUNKED_PREFILL`.
+    pub fn name(&self) -> String {
+        self.feature.name().to_ascii_uppercase().replace('-', "_")
+    }
+
+    /// The type of its value: `ChunkedPrefillSettings`.
+    pub fn settings_type(&self) -> Type {
+        Type::of(PART, camel(self.feature.name()) + "Settings")
+    }
+}
 
 /// The name of the type that holds the dimensions of a profile with a shape.
 pub(super) const BAKED: &str = "BakedShape";
 
-const DTYPE: &str = "dtype";
-const CPU: &str = "backend::cpu";
-const GPU: &str = "backend::gpu";
-const MODELS: &str = "models";
-const PART: &str = "parts";
+const DTYPE: Module = &["dtype"];
+const CPU: Module = &["backend", "cpu"];
+const GPU: Module = &["backend", "gpu"];
+const MODELS: Module = &["models"];
+const PART: Module = &["parts"];
 
-/// Every type of the plan's recipe, in the order of the trait.
+/// Every type of the plan's recipe: backend and model, then a part for each feature in the order of the matrix.
 pub fn bindings(plan: &Plan) -> Vec<Binding> {
-    let (module, backend) = backend(plan);
-    let mut bindings = vec![
-        Binding::new(
-            "Weights",
-            DTYPE,
-            weights(plan.model.weights, plan.model.dtype),
-        ),
-        Binding::new("Backend", module, backend),
-        Binding::new("Model", MODELS, model(plan)),
-    ];
-    let on = parts(&plan.features);
-    let parts = PARTS.iter().zip(on);
-    bindings.extend(parts.map(|(part, on)| {
-        Binding::new(
-            part.name,
-            PART,
-            on.unwrap_or_else(|| part.neutral.to_owned()),
-        )
-    }));
-    bindings
+    let parts = parts(&plan.features);
+    let parts = PARTS.iter().zip(parts);
+    let parts = parts.map(|(part, on)| Binding {
+        name: part.name,
+        bound: Type::of(PART, on.map_or(part.neutral, |(name, _)| name)),
+    });
+    base(
+        backend(plan),
+        model(plan),
+        plan.model.weights,
+        plan.model.dtype,
+    )
+    .into_iter()
+    .chain(parts)
+    .collect()
+}
+
+/// The settings of every feature that is on and has some, in the order of the matrix.
+pub fn constants(plan: &Plan) -> Vec<Constant> {
+    let parts = PARTS.iter().zip(parts(&plan.features));
+    let constants = parts.filter_map(|(part, on)| {
+        on.map(|(_, settings)| Constant {
+            feature: part.feature,
+            settings,
+        })
+    });
+    constants
+        .filter(|constant| !constant.settings.is_empty())
+        .collect()
 }
 
 /// The recipe with every part neutral, on a backend that compiles anywhere.
 pub(super) fn smallest() -> Vec<Binding> {
-    let mut bindings = vec![
-        Binding::new("Weights", DTYPE, weights(WeightFormat::Dense, Dtype::F32)),
-        Binding::new("Backend", CPU, cpu(Isa::Portable)),
-        Binding::new("Model", MODELS, "Llama<Self>".to_owned()),
-    ];
-    bindings.extend(PARTS.map(|part| Binding::new(part.name, PART, part.neutral.to_owned())));
-    bindings
+    let model = Type::of(MODELS, "Llama").with(Type::local("Self"));
+    let parts = PARTS.map(|part| Binding {
+        name: part.name,
+        bound: Type::of(PART, part.neutral),
+    });
+    base(cpu(Isa::Portable), model, WeightFormat::Dense, Dtype::F32)
+        .into_iter()
+        .chain(parts)
+        .collect()
 }
 
-fn weights(format: WeightFormat, dtype: Dtype) -> String {
-    format!(
-        "{}<{}>",
-        camel(format.name()),
-        dtype.name().to_ascii_uppercase()
-    )
-}
-
-fn backend(plan: &Plan) -> (&'static str, String) {
-    match plan.backend {
-        Backend::Cpu { isa } => (CPU, cpu(isa)),
-        Backend::Cuda | Backend::Hip => (
-            GPU,
-            format!(
-                "Gpu<{}, {}>",
-                camel(plan.backend.kind().name()),
-                camel(plan.target.arch.name())
-            ),
+fn base(backend: Type, model: Type, weights: WeightFormat, dtype: Dtype) -> [Binding; 3] {
+    let bind = |name, bound| Binding { name, bound };
+    let dtype = Type::of(DTYPE, dtype.name().to_ascii_uppercase());
+    [
+        bind("Backend", backend),
+        bind("Model", model),
+        bind(
+            "Weights",
+            Type::of(DTYPE, camel(weights.name())).with(dtype),
         ),
+    ]
+}
+
+fn backend(plan: &Plan) -> Type {
+    let gpu = |driver: &str| {
+        Type::of(GPU, "Gpu")
+            .with(Type::of(GPU, driver))
+            .with(Type::of(GPU, camel(plan.target.arch.name())))
+    };
+    match plan.backend {
+        Backend::Cpu { isa } => cpu(isa),
+        Backend::Cuda => gpu("Cuda"),
+        Backend::Hip => gpu("Hip"),
     }
 }
 
-fn cpu(isa: Isa) -> String {
-    format!("Cpu<{}>", isa.name())
+fn cpu(isa: Isa) -> Type {
+    Type::of(CPU, "Cpu").with(Type::of(CPU, isa.name()))
 }
 
 /// The model's code, or the name that it will have: a plan for preview may name one that is not built.
-fn model(plan: &Plan) -> String {
+fn model(plan: &Plan) -> Type {
     let family = plan.model.family;
     let code = family
         .code()
         .map_or_else(|| camel(family.name()), |code| code.name().to_owned());
+    let model = Type::of(MODELS, code).with(Type::local("Self"));
     match &plan.model.dims {
-        Dims::Loaded => format!("{code}<Self>"),
-        Dims::Baked(_) => format!("{code}<Self, {BAKED}>"),
+        Dims::Loaded => model,
+        Dims::Baked(_) => model.with(Type::local(BAKED)),
     }
 }
 
-/// The type of each part that is on, in the order of [`PARTS`].
-fn parts(features: &Features) -> [Option<String>; PARTS.len()] {
+type On = (&'static str, Vec<(&'static str, u64)>);
+
+/// The type and the settings of each part that is on, in the order of [`PARTS`]. No pattern here has a `..`, so that
+/// no setting can be lost.
+fn parts(features: &Features) -> [Option<On>; PARTS.len()] {
     [
         match features.prefill {
             Prefill::Whole => None,
-            Prefill::Chunked { tokens } => Some(format!("Chunked<{tokens}>")),
+            Prefill::Chunked { tokens } => Some(("Chunked", vec![("tokens", tokens)])),
         },
         match features.prefix {
             Prefix::Off => None,
-            Prefix::Hashed { block } => Some(format!("Hashed<{block}>")),
+            Prefix::Hashed { block: _ } => Some(("Hashed", vec![])),
         },
         match features.adapters {
             Adapters::Off => None,
             Adapters::Lora {
                 max_loras,
                 max_rank,
-                ..
-            } => Some(format!("Lora<{max_loras}, {max_rank}>")),
+                max_cpu_loras,
+                extra_vocab,
+            } => Some((
+                "Lora",
+                vec![
+                    ("max_loras", max_loras),
+                    ("max_rank", max_rank),
+                    ("max_cpu_loras", max_cpu_loras),
+                    ("extra_vocab", extra_vocab),
+                ],
+            )),
         },
         match features.prompt_adapters {
             PromptAdapters::Off => None,
             PromptAdapters::Tuned {
                 max_adapters,
                 max_tokens,
-            } => Some(format!("PromptTuning<{max_adapters}, {max_tokens}>")),
+            } => Some((
+                "PromptAdapter",
+                vec![("max_adapters", max_adapters), ("max_tokens", max_tokens)],
+            )),
         },
         match features.draft {
             Draft::Off => None,
-            Draft::NGram { tokens, .. } => Some(format!("NGram<{tokens}>")),
-            Draft::Model { tokens } => Some(format!("DraftModel<{tokens}>")),
+            Draft::NGram {
+                tokens,
+                lookup_min,
+                lookup_max,
+            } => Some((
+                "NGram",
+                vec![
+                    ("tokens", tokens),
+                    ("lookup_min", lookup_min),
+                    ("lookup_max", lookup_max),
+                ],
+            )),
+            Draft::Model { tokens } => Some((
+                "DraftModel",
+                vec![("tokens", tokens), ("lookup_min", 0), ("lookup_max", 0)],
+            )),
         },
         match features.launch {
             Launch::Eager => None,
-            Launch::Graphs { .. } => Some("Graphs".to_owned()),
+            Launch::Graphs { max_batch } => Some(("Graphs", vec![("max_batch", max_batch)])),
         },
         match features.encoder {
             Encoder::Off => None,
-            Encoder::Cross { .. } => Some("CrossAttention".to_owned()),
+            Encoder::Cross { max_encoder_len } => {
+                Some(("CrossAttention", vec![("max_encoder_len", max_encoder_len)]))
+            }
         },
         match features.logprobs {
             Logprobs::Off => None,
-            Logprobs::Top { max } => Some(format!("Top<{max}>")),
+            Logprobs::Top { max } => Some(("Top", vec![("max", max)])),
         },
         match features.prompt_logprobs {
             Logprobs::Off => None,
-            Logprobs::Top { max } => Some(format!("PromptTop<{max}>")),
+            Logprobs::Top { max } => Some(("PromptTop", vec![("max", max)])),
         },
         match features.output {
             Output::Inline => None,
-            Output::Async => Some("Async".to_owned()),
+            Output::Async => Some(("Async", vec![])),
         },
         match features.steps {
             Steps::Single => None,
-            Steps::Multi { steps } => Some(format!("Multi<{steps}>")),
+            Steps::Multi { steps } => Some(("Multi", vec![("steps", steps)])),
         },
         match features.images {
             Images::Off => None,
-            Images::Embedded { max_images } => Some(format!("Images<{max_images}>")),
+            Images::Embedded { max_images } => Some(("Images", vec![("max_images", max_images)])),
         },
         match features.best_of {
             BestOf::Off => None,
-            BestOf::Ranked { .. } => Some("Ranked".to_owned()),
+            BestOf::Ranked { max } => Some(("Ranked", vec![("max", max)])),
         },
         match features.beam {
             Beam::Off => None,
-            Beam::Width { max } => Some(format!("Beams<{max}>")),
+            Beam::Width { max } => Some(("Beams", vec![("max_width", max)])),
         },
         match features.guide {
             Guide::Off => None,
-            Guide::Grammar => Some("Grammar".to_owned()),
+            Guide::Grammar => Some(("Grammar", vec![])),
         },
     ]
 }

@@ -1,104 +1,155 @@
 //! The recipe as tokens: one `impl` that names a type or a constant for every answer of the plan.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
-use super::bindings::{BAKED, Binding};
+use super::bindings::{BAKED, Binding, Constant};
+use super::parts::PARTS;
+use super::types::{Imports, Type, ident};
 use crate::plan::{Dims, KvMemory, Limits, Plan};
 use crate::shape::Shape;
 
 /// The recipe of `build`, in a block of its own so that its imports stay there.
 pub fn of(plan: &Plan, build: &Ident) -> TokenStream {
-    let recipe = tokens(
-        &plan.name,
-        &limits(&plan.limits),
-        &super::bindings(plan),
-        build,
-    );
+    let mut imports = Imports::default();
     let dims = match &plan.model.dims {
         Dims::Loaded => TokenStream::new(),
-        Dims::Baked(shape) => baked(shape),
+        Dims::Baked(shape) => baked(shape, &mut imports),
     };
-    block(recipe, dims)
+    let constants = super::constants(plan);
+    let limits = limits(&plan.limits, kv_memory(plan));
+    let recipe = Recipe {
+        profile: &plan.name,
+        limits,
+        constants: &constants,
+        bindings: &super::bindings(plan),
+    };
+    recipe.block(build, imports, dims)
 }
 
 /// The smallest recipe there is.
 pub fn smallest(build: &Ident) -> TokenStream {
-    let limits = quote! {
-        Limits { max_model_len: 1, max_seqs: 1, max_batched_tokens: 1, block_size: 1, kv_memory: KvMemory::Auto }
+    let one = Limits {
+        max_model_len: 1,
+        max_seqs: 1,
+        max_batched_tokens: 1,
+        block_size: 1,
+        kv_memory: KvMemory::Bytes(1),
     };
-    block(
-        tokens("", &limits, &super::bindings::smallest(), build),
-        TokenStream::new(),
-    )
+    let recipe = Recipe {
+        profile: "",
+        limits: limits(&one, quote! { KvMemory::Needed }),
+        constants: &[],
+        bindings: &super::bindings::smallest(),
+    };
+    recipe.block(build, Imports::default(), TokenStream::new())
 }
 
-fn block(recipe: TokenStream, dims: TokenStream) -> TokenStream {
-    quote! { const _: () = { #recipe #dims }; }
+/// What stands in an `impl Recipe`.
+struct Recipe<'a> {
+    profile: &'a str,
+    limits: TokenStream,
+    constants: &'a [Constant],
+    bindings: &'a [Binding],
 }
 
-fn tokens(profile: &str, limits: &TokenStream, bindings: &[Binding], build: &Ident) -> TokenStream {
-    let imports = imports(bindings);
-    let names = bindings.iter().map(|binding| ident(binding.name));
-    let types = bindings.iter().map(|binding| rust(&binding.bound));
-    quote! {
-        #imports
-        use ::engine_runtime::{KvMemory, Limits, Recipe};
+impl Recipe<'_> {
+    fn block(&self, build: &Ident, mut imports: Imports, dims: TokenStream) -> TokenStream {
+        for name in ["KvMemory", "Limits", "Recipe"] {
+            imports.add(&Type::of(&[], name));
+        }
+        self.constants
+            .iter()
+            .for_each(|constant| imports.add(&constant.settings_type()));
+        self.bindings
+            .iter()
+            .for_each(|binding| imports.add(&binding.bound));
+        let (profile, limits) = (self.profile, &self.limits);
+        let constants = self.constants.iter().map(constant);
+        let (off, on): (Vec<&Binding>, Vec<&Binding>) =
+            self.bindings.iter().partition(|binding| is_off(binding));
+        let on = on.into_iter().map(bound);
+        // Only doc comments survive on the way to the printer, so the heading of what is off is one.
+        let heading = (!off.is_empty()).then(|| quote! { #[doc = " Not in this engine."] });
+        let off = off.into_iter().map(bound);
+        quote! {
+            const _: () = {
+                #imports
 
-        impl Recipe for #build {
-            const NAME: &'static str = #profile;
-            const LIMITS: Limits = #limits;
-            #(type #names = #types;)*
+                #dims
+
+                impl Recipe for #build {
+                    const NAME: &'static str = #profile;
+                    const LIMITS: Limits = #limits;
+                    #(#constants)*
+                    #(#on)*
+                    #heading
+                    #(#off)*
+                }
+            };
         }
     }
 }
 
-/// One `use` for each module, of the names that the recipe mentions.
-fn imports(bindings: &[Binding]) -> TokenStream {
-    let mut modules: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for binding in bindings {
-        modules
-            .entry(binding.module)
-            .or_default()
-            .extend(binding.imports());
-    }
-    let uses = modules.iter().map(|(module, names)| {
-        let (module, names) = (rust(module), names.iter().copied().map(ident));
-        quote! { use ::engine_runtime::#module::{#(#names),*}; }
-    });
-    uses.collect()
+fn is_off(binding: &Binding) -> bool {
+    let part = PARTS.iter().find(|part| part.name == binding.name);
+    part.is_some_and(|part| part.neutral == binding.bound.name)
 }
 
-fn limits(limits: &Limits) -> TokenStream {
-    let [len, seqs, tokens, block] = [
-        limits.max_model_len,
-        limits.max_seqs,
-        limits.max_batched_tokens,
-        limits.block_size,
-    ]
-    .map(number);
-    let memory = match limits.kv_memory {
-        KvMemory::Bytes(bytes) => {
-            let bytes = number(bytes);
-            quote! { KvMemory::Bytes(#bytes) }
-        }
-        KvMemory::DeviceShare { .. } => quote! { KvMemory::Auto },
-    };
+fn bound(binding: &Binding) -> TokenStream {
+    let (name, bound) = (ident(binding.name), &binding.bound);
+    quote! { type #name = #bound; }
+}
+
+/// The settings of a feature, each by its name.
+fn constant(constant: &Constant) -> TokenStream {
+    let (name, settings) = (ident(&constant.name()), constant.settings_type());
+    let keys = constant.settings.iter().map(|(key, _)| ident(key));
+    let values = constant.settings.iter().map(|(_, value)| number(*value));
+    quote! { const #name: #settings = #settings { #(#keys: #values),* }; }
+}
+
+fn limits(limits: &Limits, kv_memory: TokenStream) -> TokenStream {
+    let Limits {
+        max_model_len,
+        max_seqs,
+        max_batched_tokens,
+        block_size,
+        kv_memory: _,
+    } = *limits;
+    let [len, seqs, tokens, block] =
+        [max_model_len, max_seqs, max_batched_tokens, block_size].map(number);
     quote! {
         Limits {
             max_model_len: #len,
             max_seqs: #seqs,
             max_batched_tokens: #tokens,
             block_size: #block,
-            kv_memory: #memory,
+            kv_memory: #kv_memory,
         }
     }
 }
 
+/// Bytes where the plan has them; a share of the device where only the engine can know what its weights take.
+fn kv_memory(plan: &Plan) -> TokenStream {
+    match (plan.limits.kv_memory, plan.device_memory()) {
+        (KvMemory::Bytes(bytes), _) => {
+            let bytes = size(bytes);
+            quote! { KvMemory::Bytes(#bytes) }
+        }
+        (KvMemory::DeviceShare { percent }, Some(device)) => {
+            let bytes = size(device / 100 * percent);
+            quote! { KvMemory::Within(#bytes) }
+        }
+        (KvMemory::DeviceShare { .. }, None) => quote! { KvMemory::Needed },
+    }
+}
+
 /// The dimensions as constants.
-fn baked(shape: &Shape) -> TokenStream {
+fn baked(shape: &Shape, imports: &mut Imports) -> TokenStream {
+    for name in ["Dims", "Shape"] {
+        imports.add(&Type::of(&["models"], name));
+    }
     let baked = ident(BAKED);
     let [layers, hidden, heads, kv_heads, head_dim, ffn, vocab] = [
         shape.layers,
@@ -111,8 +162,6 @@ fn baked(shape: &Shape) -> TokenStream {
     ]
     .map(number);
     quote! {
-        use ::engine_runtime::models::{Dims, Shape};
-
         pub struct #baked;
 
         impl Shape for #baked {
@@ -133,11 +182,19 @@ fn number(number: u64) -> Literal {
     Literal::u64_unsuffixed(number)
 }
 
-fn ident(name: &str) -> Ident {
-    Ident::new(name, Span::call_site())
-}
-
-/// A path or type that this module wrote itself.
-fn rust(text: &str) -> TokenStream {
-    text.parse().expect("bindings are Rust")
+/// Bytes as a person would write them: `6 << 30`.
+fn size(bytes: u64) -> TokenStream {
+    let shift = [30_u32, 20, 10]
+        .into_iter()
+        .find(|shift| bytes > 0 && bytes.trailing_zeros() >= *shift);
+    match shift {
+        Some(shift) => {
+            let (count, shift) = (number(bytes >> shift), number(shift.into()));
+            quote! { #count << #shift }
+        }
+        None => {
+            let bytes = number(bytes);
+            quote! { #bytes }
+        }
+    }
 }
