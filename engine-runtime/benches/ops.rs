@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use engine_runtime::backend::cpu::{Cpu, Dot, Portable};
 use engine_runtime::backend::{
-    AttentionBatch, Backend, CacheShape, DeviceOptions, HeadLayout, HostMatrix, HostValues, Ops,
+    AttentionBatch, Backend, CacheShape, DeviceOptions, HeadLayout, HostMatrix, HostValues, Input,
+    Ops,
 };
 use engine_runtime::dtype::{BF16, Dense, F32, Float};
 
@@ -183,17 +184,14 @@ fn attention<I: Dot<D>, D: Float>(
         head_dim: LAYOUT.head_dim,
     };
     let mut cache = Ops::<Dense<D>>::cache(device, shape).expect("memory for the cache");
-    let mut put = |data: &[u32]| {
-        let mut array = device.alloc("indices", data.len()).expect("memory");
-        device.upload(&mut array, data).expect("upload");
-        array
-    };
-    let slots = put(&(0..context as u32).collect::<Vec<_>>());
-    // No block follows the one before it.
-    let table = put(&(0..blocks as u32)
-        .map(|i| i * 7 % blocks as u32)
-        .collect::<Vec<_>>());
-    let (query_start, context_len) = (put(&[0, query as u32]), put(&[context as u32]));
+    // Slots, then the start of the table and of the query, the context, and a table in which no block follows the one
+    // before it.
+    let mut words: Vec<u32> = (0..context as u32).collect();
+    words.extend([0, 0, query as u32, context as u32]);
+    words.extend((0..blocks as u32).map(|i| i * 7 % blocks as u32));
+    let mut buffer = device.alloc("indices", words.len()).expect("memory");
+    device.upload(&mut buffer, &words).expect("upload");
+    let slots = Input::new(&buffer, 0, context);
     let mut qkv = device
         .alloc("qkv", context * LAYOUT.width())
         .expect("memory");
@@ -203,16 +201,15 @@ fn attention<I: Dot<D>, D: Float>(
     let mut out = device
         .alloc("out", query * LAYOUT.q_width())
         .expect("memory");
-    Ops::<Dense<D>>::store_kv(device, &qkv, &slots, &mut cache, 0, LAYOUT, context)
-        .expect("launch");
+    Ops::<Dense<D>>::store_kv(device, &qkv, slots, &mut cache, 0, LAYOUT, context).expect("launch");
     let time = best(|| {
         let batch = AttentionBatch {
             seqs: 1,
             max_query: query,
-            query_start: &query_start,
-            context_len: &context_len,
-            block_tables: &table,
-            blocks_per_seq: blocks,
+            query_start: Input::new(&buffer, context + 1, 2),
+            context_len: Input::new(&buffer, context + 3, 1),
+            table_start: Input::new(&buffer, context, 1),
+            blocks: Input::new(&buffer, context + 4, blocks),
         };
         Ops::<Dense<D>>::attention(
             device, &qkv, &cache, 0, batch, LAYOUT, 0.125, query, &mut out,

@@ -1,7 +1,7 @@
 //! What a device must offer: memory, an ordered queue of launches, and the ops that models are composed of.
 //!
 //! Every op is *launched*: it may return before it has run, and nothing above this trait may look at device memory
-//! except through [`Backend::read`], which waits for the queue. That is how a GPU works; the `reference` backend
+//! except through [`Backend::fetch`] and [`Backend::wait`]. That is how a GPU works; the `reference` backend
 //! imposes it on the CPU so that code which peeks is found without one.
 //!
 //! Shapes stand in square brackets, row-major, slowest first. `rows` is the number of valid rows of a call: arrays
@@ -13,10 +13,12 @@
 
 mod attention;
 pub mod cpu;
+mod input;
 pub mod reference;
 mod sampling;
 
-pub use attention::{AttentionBatch, CacheShape, HeadLayout, RopeTable};
+pub use attention::{AttentionBatch, BlockCopy, CacheShape, HeadLayout, RopeTable};
+pub use input::Input;
 pub use sampling::{LogitEdit, NO_TOKEN, SamplingRow, SamplingTable, SeenToken};
 
 use half::{bf16, f16};
@@ -24,7 +26,7 @@ use half::{bf16, f16};
 use crate::dtype::{Element, WeightFormat};
 
 /// What can go wrong with a device, as opposed to with a request.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceError {
     #[error("cannot open the {backend} device: {reason}")]
     Open {
@@ -33,8 +35,15 @@ pub enum DeviceError {
     },
     #[error("out of device memory: {what} needs {bytes} bytes")]
     OutOfMemory { what: &'static str, bytes: usize },
+    /// One launch failed; the device can go on.
     #[error("{op} failed on the device: {reason}")]
     Launch { op: &'static str, reason: String },
+    /// Nothing on the device can be used any more.
+    #[error("the {backend} device is lost: {reason}; start the engine again")]
+    Lost {
+        backend: &'static str,
+        reason: String,
+    },
 }
 
 /// How to open a device.
@@ -64,6 +73,9 @@ pub trait Backend: Sized + Send + 'static {
     /// An array in device memory: an opaque handle that the host can move and pass on, not look into.
     type Array<T: Element>: Send;
 
+    /// Stands for elements on their way to the host.
+    type Ticket<T: Element>: Send;
+
     fn open(options: &DeviceOptions) -> Result<Self, DeviceError>;
 
     /// Bytes of device memory that are free now, where the device can tell.
@@ -71,7 +83,8 @@ pub trait Backend: Sized + Send + 'static {
         None
     }
 
-    /// Forgets launches that have not run. The engine calls it after a launch panicked, before it launches again.
+    /// Forgets launches that have not run, and what their tickets stand for. The engine calls it after a launch
+    /// failed or panicked, before it launches again.
     fn abandon(&mut self) {}
 
     /// A zeroed array of `len` elements. `what` names it in an out-of-memory error.
@@ -82,18 +95,43 @@ pub trait Backend: Sized + Send + 'static {
     ) -> Result<Self::Array<T>, DeviceError>;
 
     /// Copies `source` to `array[0..source.len()]`, in launch order. `source` may be reused when this returns.
+    ///
+    /// # Panics
+    /// If `source` is longer than the array.
     fn upload<T: Element>(
         &mut self,
         array: &mut Self::Array<T>,
         source: &[T],
     ) -> Result<(), DeviceError>;
 
-    /// Waits for all launches, then copies `array[0..out.len()]` to the host. The one place where the host waits.
+    /// Launches a copy of `array[0..len]` to the host. It holds what the launches before this one have left there,
+    /// whatever is launched behind it.
+    ///
+    /// # Panics
+    /// If `len` is longer than the array.
+    fn fetch<T: Element>(
+        &mut self,
+        array: &Self::Array<T>,
+        len: usize,
+    ) -> Result<Self::Ticket<T>, DeviceError>;
+
+    /// Waits for a fetch and all launches before it, and fills `out`, which has the length that was fetched. The one
+    /// place where the host waits; what was launched behind the fetch may still run.
+    fn wait<T: Element>(
+        &mut self,
+        ticket: Self::Ticket<T>,
+        out: &mut [T],
+    ) -> Result<(), DeviceError>;
+
+    /// Copies `array[0..out.len()]` to the host and waits for it.
     fn read<T: Element>(
         &mut self,
         array: &Self::Array<T>,
         out: &mut [T],
-    ) -> Result<(), DeviceError>;
+    ) -> Result<(), DeviceError> {
+        let ticket = self.fetch(array, out.len())?;
+        self.wait(ticket, out)
+    }
 }
 
 /// A weight matrix as a checkpoint holds it: [rows, cols], row-major, little-endian. `rows` are outputs.
@@ -193,7 +231,7 @@ pub trait Ops<W: WeightFormat>: Backend {
     fn embed(
         &mut self,
         table: &Self::Matrix,
-        ids: &Self::Array<u32>,
+        ids: Input<'_, Self, u32>,
         rows: usize,
         out: &mut Self::Array<Self::Act>,
     ) -> Result<(), DeviceError>;
@@ -259,7 +297,7 @@ pub trait Ops<W: WeightFormat>: Backend {
     fn rope(
         &mut self,
         qkv: &mut Self::Array<Self::Act>,
-        positions: &Self::Array<u32>,
+        positions: Input<'_, Self, u32>,
         table: RopeTable<'_, Self>,
         layout: HeadLayout,
         rows: usize,
@@ -269,11 +307,30 @@ pub trait Ops<W: WeightFormat>: Backend {
     fn store_kv(
         &mut self,
         qkv: &Self::Array<Self::Act>,
-        slots: &Self::Array<u32>,
+        slots: Input<'_, Self, u32>,
         cache: &mut Self::Cache,
         layer: usize,
         layout: HeadLayout,
         rows: usize,
+    ) -> Result<(), DeviceError>;
+
+    /// Copies whole blocks of the cache, in all layers. No block is written that another copy of the call reads or
+    /// writes.
+    fn copy_blocks(
+        &mut self,
+        cache: &mut Self::Cache,
+        copies: Input<'_, Self, BlockCopy>,
+    ) -> Result<(), DeviceError>;
+
+    /// out `[rows]` = `ids`, but where `sources` is not [`NO_TOKEN`] the token at `results[source * stride]`, which a
+    /// step before this one has left on the device; 0 where that step found no token.
+    fn advance(
+        &mut self,
+        ids: Input<'_, Self, u32>,
+        sources: Input<'_, Self, u32>,
+        results: &Self::Array<u32>,
+        stride: usize,
+        out: &mut Self::Array<u32>,
     ) -> Result<(), DeviceError>;
 
     /// out [rows, q_heads * head_dim] = softmax(scale * q k^T) v over the cached positions, causal. q head h reads
@@ -304,13 +361,13 @@ pub trait Ops<W: WeightFormat>: Backend {
     fn gather_rows(
         &mut self,
         x: &Self::Array<Self::Act>,
-        indices: &Self::Array<u32>,
+        indices: Input<'_, Self, u32>,
         rows: usize,
         width: usize,
         out: &mut Self::Array<Self::Act>,
     ) -> Result<(), DeviceError>;
 
-    /// scores [rows, vocab] = logits after edits, penalties, temperature, then top-k, top-p and min-p, which set
+    /// scores [rows, vocab] = logits [_, vocab] at each row's `logits_row`, after edits, penalties, temperature, then top-k, top-p and min-p, which set
     /// what they drop to minus infinity. A row of temperature 0 keeps its scores unscaled and untruncated.
     fn process_logits(
         &mut self,

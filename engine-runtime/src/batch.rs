@@ -1,6 +1,14 @@
 //! One step's work: what the scheduler decided, as arrays that a model can launch on.
+//!
+//! All arrays of a step travel in one buffer of words and one copy. Parts of fixed size come first, at places that
+//! follow from the numbers of rows and sequences alone; parts of any size come behind them and are addressed from the
+//! fixed ones by their place in the buffer. So a captured step can be replayed on another content of the buffer.
 
-use crate::backend::{AttentionBatch, Backend, DeviceError};
+mod device;
+
+pub use device::DeviceBatch;
+
+use crate::backend::{BlockCopy, NO_TOKEN};
 
 /// What bounds every batch of an engine; device arrays are allocated at this size, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +19,8 @@ pub struct Capacity {
     pub seqs: usize,
     /// Rows of a step whose logits are wanted.
     pub logits_rows: usize,
+    /// Tokens that a step chooses; several may be chosen from one row of logits.
+    pub table_rows: usize,
     pub blocks_per_seq: usize,
 }
 
@@ -19,19 +29,24 @@ pub struct Capacity {
 pub struct Batch {
     /// `[rows]` token ids
     pub ids: Vec<u32>,
+    /// `[rows]`: [`NO_TOKEN`], or the result of the step before that holds the id instead
+    pub sources: Vec<u32>,
     /// `[rows]`
     pub positions: Vec<u32>,
     /// `[rows]` cache slot of each row: block * block_size + offset
     pub slots: Vec<u32>,
-    /// [seqs + 1]
-    pub query_start: Vec<u32>,
+    /// `[seqs]`: where the next sequence's rows begin
+    pub query_end: Vec<u32>,
     /// `[seqs]`, this step's rows included
     pub context_len: Vec<u32>,
-    /// [seqs, blocks_per_seq], padded with 0
-    pub block_tables: Vec<u32>,
-    pub blocks_per_seq: usize,
+    /// `[seqs]`: where the sequence's blocks begin in `blocks`
+    pub table_start: Vec<u32>,
+    /// Block tables, one behind the other.
+    pub blocks: Vec<u32>,
     /// Rows whose logits are wanted, ascending.
     pub logits_rows: Vec<u32>,
+    /// Blocks to copy before anything else happens.
+    pub copies: Vec<BlockCopy>,
 }
 
 impl Batch {
@@ -42,71 +57,70 @@ impl Batch {
     pub fn seqs(&self) -> usize {
         self.context_len.len()
     }
+
+    /// Adds a row whose id is known.
+    pub fn push(&mut self, id: u32, position: u32, slot: u32) {
+        self.push_from(id, NO_TOKEN, position, slot);
+    }
+
+    /// Adds a row; see `sources`.
+    pub fn push_from(&mut self, id: u32, source: u32, position: u32, slot: u32) {
+        self.ids.push(id);
+        self.sources.push(source);
+        self.positions.push(position);
+        self.slots.push(slot);
+    }
+
+    /// Ends a sequence, whose rows have just been pushed.
+    pub fn end_sequence(&mut self, context_len: u32, blocks: &[u32]) {
+        self.query_end.push(word(self.rows()));
+        self.context_len.push(context_len);
+        self.table_start.push(word(self.blocks.len()));
+        self.blocks.extend_from_slice(blocks);
+    }
+
+    /// Empties it and keeps its memory.
+    pub fn clear(&mut self) {
+        let Self {
+            ids,
+            sources,
+            positions,
+            slots,
+            query_end,
+            context_len,
+            table_start,
+            blocks,
+            logits_rows,
+            copies,
+        } = self;
+        let lists = [
+            ids,
+            sources,
+            positions,
+            slots,
+            query_end,
+            context_len,
+            table_start,
+            blocks,
+            logits_rows,
+        ];
+        lists.into_iter().for_each(Vec::clear);
+        copies.clear();
+    }
+
+    /// Rows of the longest query.
+    fn max_query(&self) -> usize {
+        let mut start = 0;
+        let lengths = self.query_end.iter().map(|&end| {
+            let length = end - start;
+            start = end;
+            length as usize
+        });
+        lengths.max().unwrap_or(0)
+    }
 }
 
-/// A [`Batch`] in device memory.
-pub struct DeviceBatch<B: Backend> {
-    pub rows: usize,
-    pub seqs: usize,
-    pub max_query: usize,
-    pub logits_len: usize,
-    pub blocks_per_seq: usize,
-    pub ids: B::Array<u32>,
-    pub positions: B::Array<u32>,
-    pub slots: B::Array<u32>,
-    pub query_start: B::Array<u32>,
-    pub context_len: B::Array<u32>,
-    pub block_tables: B::Array<u32>,
-    pub logits_rows: B::Array<u32>,
-}
-
-impl<B: Backend> DeviceBatch<B> {
-    pub fn alloc(device: &mut B, capacity: Capacity) -> Result<Self, DeviceError> {
-        Ok(Self {
-            rows: 0,
-            seqs: 0,
-            max_query: 0,
-            logits_len: 0,
-            blocks_per_seq: 0,
-            ids: device.alloc("token ids", capacity.rows)?,
-            positions: device.alloc("positions", capacity.rows)?,
-            slots: device.alloc("cache slots", capacity.rows)?,
-            query_start: device.alloc("query starts", capacity.seqs + 1)?,
-            context_len: device.alloc("context lengths", capacity.seqs)?,
-            block_tables: device.alloc("block tables", capacity.seqs * capacity.blocks_per_seq)?,
-            logits_rows: device.alloc("logits rows", capacity.logits_rows)?,
-        })
-    }
-
-    /// Replaces the content by `batch`, which fits the capacity this was allocated with.
-    pub fn upload(&mut self, device: &mut B, batch: &Batch) -> Result<(), DeviceError> {
-        self.rows = batch.rows();
-        self.seqs = batch.seqs();
-        self.max_query = batch
-            .query_start
-            .windows(2)
-            .map(|pair| (pair[1] - pair[0]) as usize)
-            .max()
-            .unwrap_or(0);
-        self.logits_len = batch.logits_rows.len();
-        self.blocks_per_seq = batch.blocks_per_seq;
-        device.upload(&mut self.ids, &batch.ids)?;
-        device.upload(&mut self.positions, &batch.positions)?;
-        device.upload(&mut self.slots, &batch.slots)?;
-        device.upload(&mut self.query_start, &batch.query_start)?;
-        device.upload(&mut self.context_len, &batch.context_len)?;
-        device.upload(&mut self.block_tables, &batch.block_tables)?;
-        device.upload(&mut self.logits_rows, &batch.logits_rows)
-    }
-
-    pub fn attention(&self) -> AttentionBatch<'_, B> {
-        AttentionBatch {
-            seqs: self.seqs,
-            max_query: self.max_query,
-            query_start: &self.query_start,
-            context_len: &self.context_len,
-            block_tables: &self.block_tables,
-            blocks_per_seq: self.blocks_per_seq,
-        }
-    }
+/// A count or a place as a word of the buffer.
+fn word(value: usize) -> u32 {
+    u32::try_from(value).expect("a step's buffer has fewer than 2^32 words")
 }

@@ -31,7 +31,7 @@ use crate::kv::CacheKeys;
 use crate::parts::{Prefill, Prefix};
 use crate::recipe::Recipe;
 use crate::request::{Request, RequestError, RequestRules, ValidatedRequest};
-use crate::sampler::{Sampled, TableRows};
+use crate::sampler::Sampled;
 use crate::scheduler::{Scheduler, Turn, build_batch};
 use crate::text::Detokenize;
 
@@ -152,13 +152,21 @@ impl<R: Recipe> Engine<R> {
     fn run(&mut self, turns: &[Turn]) -> Result<Vec<Outcome>, DeviceError> {
         isolate(turns, &mut |turns| {
             let running = self.scheduler.running();
-            let batch = build_batch(turns, running, self.scheduler.block_size());
-            let mut table = TableRows::default();
-            for turn in turns.iter().filter(|turn| turn.samples) {
+            let staged = self.executor.stage();
+            build_batch(
+                turns,
+                running,
+                self.scheduler.block_size(),
+                &mut staged.batch,
+            );
+            for (row, turn) in (0..).zip(turns.iter().filter(|turn| turn.samples)) {
                 let sequence = &running[turn.place];
-                self.generations[&turn.id].write(sequence.tokens.len(), &mut table);
+                self.generations[&turn.id].write(row, sequence.tokens.len(), &mut staged.table);
             }
-            let mut sampled = self.executor.run(&batch, &table)?.into_iter();
+            let pending = self.executor.launch()?;
+            let mut sampled = Vec::new();
+            self.executor.collect(pending, &mut sampled)?;
+            let mut sampled = sampled.into_iter();
             let outcome = |turn: &Turn| turn.samples.then(|| sampled.next()).flatten();
             Ok(turns.iter().map(outcome).collect())
         })

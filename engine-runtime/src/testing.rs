@@ -10,6 +10,7 @@ use crate::batch::{Batch, Capacity, DeviceBatch};
 use crate::checkpoint::{Checkpoint, LoadError};
 use crate::model::Model;
 use crate::recipe::{Array, Cache, KvMemory, Limits, Recipe};
+use crate::sampler::TableRows;
 
 /// Limits that suit tiny models.
 pub const LIMITS: Limits = Limits {
@@ -204,6 +205,7 @@ impl<R: Recipe> Solo<R> {
             rows: limits.max_batched_tokens,
             seqs: 1,
             logits_rows: limits.max_batched_tokens,
+            table_rows: 0,
             blocks_per_seq: blocks,
         };
         model.prepare(&mut device, capacity)?;
@@ -263,17 +265,17 @@ impl<R: Recipe> Solo<R> {
         let block = |position: usize| self.blocks - 1 - count(position / block_size);
         let positions = position..position + tokens.len();
         let slot = |p: usize| block(p) * count(block_size) + count(p % block_size);
-        let batch = Batch {
-            ids: tokens.to_vec(),
-            positions: positions.clone().map(count).collect(),
-            slots: positions.clone().map(slot).collect(),
-            query_start: vec![0, count(tokens.len())],
-            context_len: vec![count(positions.end)],
-            block_tables: (0..self.blocks).rev().collect(),
-            blocks_per_seq: self.blocks as usize,
+        let mut batch = Batch {
             logits_rows,
+            ..Batch::default()
         };
-        self.batch.upload(&mut self.device, &batch)?;
+        for (&token, position) in tokens.iter().zip(positions.clone()) {
+            batch.push(token, count(position), slot(position));
+        }
+        let blocks: Vec<u32> = (0..self.blocks).rev().collect();
+        batch.end_sequence(count(positions.end), &blocks);
+        self.batch
+            .upload(&mut self.device, &batch, &TableRows::default())?;
         self.model.forward(
             &mut self.device,
             &self.batch,

@@ -13,7 +13,7 @@ mod conformance {
 
 use engine_runtime::backend::cpu::{Cpu, Portable};
 use engine_runtime::backend::reference::Reference;
-use engine_runtime::backend::{Backend, DeviceOptions, Ops};
+use engine_runtime::backend::{Backend, DeviceOptions, Input, Ops};
 use engine_runtime::dtype::{BF16, Dense, Element, F16, F32, Float};
 
 /// A backend under test with weights in `D`, opened with any number of threads; `None` where this machine cannot.
@@ -43,6 +43,32 @@ pub fn put<B: Backend, T: Element>(device: &mut B, data: &[T]) -> B::Array<T> {
     let mut array = device.alloc("a test array", data.len()).expect("allocates");
     device.upload(&mut array, data).expect("uploads");
     array
+}
+
+/// `data` on the device, as a range in the middle of a buffer of words.
+pub struct Staged<B: Backend, T> {
+    buffer: B::Array<u32>,
+    len: usize,
+    element: std::marker::PhantomData<T>,
+}
+
+impl<B: Backend, T: Element> Staged<B, T> {
+    const START: usize = 3;
+
+    pub fn put(device: &mut B, data: &[T]) -> Self {
+        let mut words = vec![u32::MAX; Self::START];
+        words.extend_from_slice(bytemuck::cast_slice(data));
+        words.push(u32::MAX);
+        Self {
+            buffer: put(device, &words),
+            len: data.len(),
+            element: std::marker::PhantomData,
+        }
+    }
+
+    pub fn get(&self) -> Input<'_, B, T> {
+        Input::new(&self.buffer, Self::START, self.len)
+    }
 }
 
 /// The first `len` elements.
@@ -112,6 +138,14 @@ macro_rules! suite {
             #[test]
             fn rows_are_batch_invariant() {
                 conformance::rows::are_batch_invariant::<D, B>();
+            }
+            #[test]
+            fn copy_blocks() {
+                conformance::attention::copied_blocks_are_read::<D, B>();
+            }
+            #[test]
+            fn advance() {
+                conformance::rows::advance_agrees::<D, B>();
             }
             #[test]
             fn attention() {

@@ -10,7 +10,7 @@ use engine_runtime::Engine;
 use engine_runtime::backend::cpu::{Cpu, Portable};
 use engine_runtime::backend::reference::Reference;
 use engine_runtime::backend::{
-    Backend, DeviceError, DeviceOptions, LogitEdit, Ops, SamplingRow, SamplingTable,
+    Backend, DeviceError, DeviceOptions, Input, LogitEdit, Ops, SamplingRow, SamplingTable,
 };
 use engine_runtime::batch::{Capacity, DeviceBatch};
 use engine_runtime::checkpoint::{Checkpoint, CheckpointError, Fit, LoadError};
@@ -96,8 +96,9 @@ impl<R: Recipe, M: Model<R>> Model<R> for Poisonable<M> {
         cache: &mut Cache<R>,
         logits: &mut Array<R, f32>,
     ) -> Result<(), DeviceError> {
-        let mut ids = vec![0; batch.rows];
-        device.read(&batch.ids, &mut ids)?;
+        let mut words = vec![0; batch.ids().words().end];
+        device.read(batch.ids().buffer(), &mut words)?;
+        let ids = &words[batch.ids().words()];
         if ids.contains(&POISON_LAUNCH) {
             launch_panic::<R>(device, logits)?;
         }
@@ -120,8 +121,6 @@ fn launch_panic<R: Recipe>(
     device: &mut R::Backend,
     logits: &Array<R, f32>,
 ) -> Result<(), DeviceError> {
-    let mut rows = device.alloc("rows", 1)?;
-    let mut edits = device.alloc("edits", 1)?;
     let mut scores = device.alloc("scores", VOCAB)?;
     let row = SamplingRow {
         edits_end: 1,
@@ -131,12 +130,14 @@ fn launch_panic<R: Recipe>(
         token: u32::MAX,
         bias: 0.0,
     };
-    device.upload(&mut rows, &[row])?;
-    device.upload(&mut edits, &[edit])?;
+    let edit: &[u32] = bytemuck::cast_slice(std::slice::from_ref(&edit));
+    let words = [edit, bytemuck::cast_slice(&[row])].concat();
+    let mut buffer = device.alloc("a table", words.len())?;
+    device.upload(&mut buffer, &words)?;
     let table = SamplingTable {
-        rows: &rows,
-        seen: &device.alloc("seen", 1)?,
-        edits: &edits,
+        rows: Input::new(&buffer, 2, 1),
+        seen: Input::new(&buffer, 0, 0),
+        edits: Input::new(&buffer, 0, 1),
     };
     device.process_logits(logits, table, 1, VOCAB, &mut scores)
 }

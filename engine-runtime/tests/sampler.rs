@@ -2,6 +2,7 @@
 
 use engine_runtime::backend::Backend;
 use engine_runtime::backend::reference::Reference;
+use engine_runtime::batch::{Batch, Capacity, DeviceBatch};
 use engine_runtime::dtype::Dense;
 use engine_runtime::models::Llama;
 use engine_runtime::parts::{Off, Top, Whole};
@@ -47,15 +48,30 @@ fn sample(logits: &[f32], request: &ValidatedRequest, output: &[u32]) -> Sampled
     output.iter().for_each(|&token| settings.push(token));
     let mut table = TableRows::default();
     let position = request.prompt().len() + output.len();
-    settings.write(position, output.len(), &mut table);
+    settings.write(0, position, output.len(), &mut table);
     let mut device = Reference::default();
-    let mut sampler = DeviceSampler::<Probe>::alloc(&mut device, 1, VOCAB).unwrap();
+    type Sampler = DeviceSampler<Probe>;
+    let mut sampler = Sampler::alloc(&mut device, 1, VOCAB).unwrap();
+    let capacity = Capacity {
+        rows: 1,
+        seqs: 1,
+        logits_rows: 1,
+        table_rows: 1,
+        blocks_per_seq: 1,
+    };
+    let mut batch = DeviceBatch::alloc(&mut device, capacity).unwrap();
+    batch
+        .upload(&mut device, &Batch::default(), &table)
+        .unwrap();
     let mut array = device.alloc("logits", VOCAB).unwrap();
     device.upload(&mut array, logits).unwrap();
+    let mut results = device.alloc("results", Sampler::STRIDE).unwrap();
     sampler
-        .sample(&mut device, &table, &array)
-        .unwrap()
-        .remove(0)
+        .launch(&mut device, &batch, &array, &mut results)
+        .unwrap();
+    let mut words = vec![0; Sampler::STRIDE];
+    device.read(&results, &mut words).unwrap();
+    Sampler::report(&table, &words).next().unwrap()
 }
 
 /// Probabilities by the definitions of the settings, one after the other, with all penalties and biases in f64.

@@ -64,6 +64,8 @@ impl<I: Isa> Backend for Cpu<I> {
 
     type Array<T: Element> = Array<T>;
 
+    type Ticket<T: Element> = Box<[T]>;
+
     fn open(options: &DeviceOptions) -> Result<Self, DeviceError> {
         let failed = |reason| DeviceError::Open {
             backend: Self::NAME,
@@ -107,8 +109,12 @@ impl<I: Isa> Backend for Cpu<I> {
         Ok(())
     }
 
-    fn read<T: Element>(&mut self, array: &Array<T>, out: &mut [T]) -> Result<(), DeviceError> {
-        out.copy_from_slice(&array.get()[..out.len()]);
+    fn fetch<T: Element>(&mut self, array: &Array<T>, len: usize) -> Result<Box<[T]>, DeviceError> {
+        Ok(array.get()[..len].into())
+    }
+
+    fn wait<T: Element>(&mut self, ticket: Box<[T]>, out: &mut [T]) -> Result<(), DeviceError> {
+        out.copy_from_slice(&ticket);
         Ok(())
     }
 }

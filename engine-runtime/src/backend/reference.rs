@@ -1,8 +1,8 @@
 //! The reference backend: the oracle that every other backend is held against, and a GPU in its manners.
 //!
 //! Arrays are handles into memory that the device owns, and ops are put in a queue that runs at
-//! [`Backend::read`] and nowhere else, so that host code which looks at device memory between launches is found
-//! without a GPU. The arithmetic is the plainest there is: scalar loops, sums in f64, matrices row-major as the
+//! [`Backend::wait`] and nowhere else, and there no further than what is waited for, so that host code which looks at
+//! device memory between launches is found without a GPU. The arithmetic is the plainest there is: scalar loops, sums in f64, matrices row-major as the
 //! checkpoint has them. Deliberately not here: threads, vectors, and anything that is there for speed.
 
 mod attention;
@@ -11,7 +11,9 @@ mod memory;
 mod ops;
 mod sampler;
 
+use std::collections::VecDeque;
 use std::marker::PhantomData;
+use std::sync::{Arc, OnceLock};
 
 use crate::backend::{Backend, DeviceError, DeviceOptions};
 use crate::dtype::Element;
@@ -23,7 +25,7 @@ pub use memory::{Array, Cache, Matrix};
 #[derive(Default)]
 pub struct Reference {
     memory: Memory,
-    queue: Vec<Launch>,
+    queue: VecDeque<Launch>,
 }
 
 type Kernel = Box<dyn FnOnce(&Memory) -> Result<(), String> + Send>;
@@ -39,18 +41,22 @@ impl Reference {
         op: &'static str,
         kernel: impl FnOnce(&Memory) -> Result<(), String> + Send + 'static,
     ) -> Result<(), DeviceError> {
-        self.queue.push(Launch {
+        self.queue.push_back(Launch {
             op,
             kernel: Box::new(kernel),
         });
         Ok(())
     }
 
-    /// Runs the queue in order. What follows a launch that fails or panics is dropped with it.
-    fn synchronize(&mut self) -> Result<(), DeviceError> {
-        for Launch { op, kernel } in std::mem::take(&mut self.queue) {
+    /// Runs the queue in order until `done`. What follows a launch that fails or panics is dropped with it.
+    fn run_until(&mut self, done: impl Fn() -> bool) -> Result<(), DeviceError> {
+        let mut queue = std::mem::take(&mut self.queue);
+        while !done()
+            && let Some(Launch { op, kernel }) = queue.pop_front()
+        {
             kernel(&self.memory).map_err(|reason| DeviceError::Launch { op, reason })?;
         }
+        self.queue = queue;
         Ok(())
     }
 }
@@ -61,6 +67,8 @@ impl Backend for Reference {
     type Family = family::Cpu;
 
     type Array<T: Element> = Array<T>;
+
+    type Ticket<T: Element> = Ticket<T>;
 
     fn open(_: &DeviceOptions) -> Result<Self, DeviceError> {
         Ok(Self::default())
@@ -90,10 +98,38 @@ impl Backend for Reference {
         })
     }
 
-    fn read<T: Element>(&mut self, array: &Array<T>, out: &mut [T]) -> Result<(), DeviceError> {
-        self.synchronize()?;
-        out.copy_from_slice(&self.memory.get(*array)[..out.len()]);
+    fn fetch<T: Element>(
+        &mut self,
+        array: &Array<T>,
+        len: usize,
+    ) -> Result<Ticket<T>, DeviceError> {
+        let (array, ticket) = (*array, Ticket::default());
+        let slot = Arc::clone(&ticket.0);
+        self.launch("fetch", move |memory| {
+            let elements = memory.get(array)[..len].into();
+            slot.set(elements).map_err(|_| "fetched twice".to_owned())
+        })?;
+        Ok(ticket)
+    }
+
+    fn wait<T: Element>(&mut self, ticket: Ticket<T>, out: &mut [T]) -> Result<(), DeviceError> {
+        self.run_until(|| ticket.0.get().is_some())?;
+        let elements = ticket.0.get().ok_or_else(|| DeviceError::Launch {
+            op: "fetch",
+            reason: "it was abandoned".to_owned(),
+        })?;
+        out.copy_from_slice(elements);
         Ok(())
+    }
+}
+
+/// Elements that a launch will have fetched.
+#[derive(Debug)]
+pub struct Ticket<T>(Arc<OnceLock<Box<[T]>>>);
+
+impl<T> Default for Ticket<T> {
+    fn default() -> Self {
+        Self(Arc::default())
     }
 }
 

@@ -1,12 +1,14 @@
 //! What the sampler's ops take: settings of a row, tokens it has seen, edits of its logits.
 
-use super::Backend;
+use super::{Backend, Input};
 use crate::dtype::Element;
 
 /// How one row of logits becomes one token. Neutral values switch a setting off.
 #[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
 pub struct SamplingRow {
+    /// The row of logits to choose from; several rows may choose from one.
+    pub logits_row: u32,
     /// 0 picks the largest score (the lowest id among equals).
     pub temperature: f32,
     /// Keep the smallest set of tokens whose probability reaches this; 1 keeps all.
@@ -60,9 +62,9 @@ impl Element for LogitEdit {}
 /// The sampling settings of a batch, in device memory.
 pub struct SamplingTable<'a, B: Backend> {
     /// `[rows]`
-    pub rows: &'a B::Array<SamplingRow>,
-    pub seen: &'a B::Array<SeenToken>,
-    pub edits: &'a B::Array<LogitEdit>,
+    pub rows: Input<'a, B, SamplingRow>,
+    pub seen: Input<'a, B, SeenToken>,
+    pub edits: Input<'a, B, LogitEdit>,
 }
 
 /// In place of a token: the row's scores hold no number that can be chosen (all NaN or all banned).

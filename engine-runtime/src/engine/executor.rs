@@ -1,4 +1,7 @@
-//! The device side of a step: upload, forward, sample, one read.
+//! The device side of a step: upload, forward, sample, and the way back by ticket.
+//!
+//! A launch returns before its step has run; collecting waits for it. Up to [`Executor::DEPTH`] steps may be launched
+//! and not collected. Each has a slot with the arrays that must outlive the launch of the next one.
 
 use crate::backend::{Backend, CacheShape, DeviceError, Ops};
 use crate::batch::{Batch, Capacity, DeviceBatch};
@@ -11,15 +14,46 @@ pub struct Executor<R: Recipe> {
     device: R::Backend,
     model: R::Model,
     cache: Cache<R>,
-    batch: DeviceBatch<R::Backend>,
     /// [logits_rows, vocab]
     logits: Array<R, f32>,
     sampler: DeviceSampler<R>,
-    /// Whether the last run did not come to its end.
+    slots: Vec<Slot<R>>,
+    /// The slot of the next launch.
+    next: usize,
+    /// Whether the last call did not come to its end.
     interrupted: bool,
 }
 
+/// What belongs to one step.
+struct Slot<R: Recipe> {
+    staged: Staged,
+    batch: DeviceBatch<R::Backend>,
+    /// [table_rows, STRIDE]
+    results: Array<R, u32>,
+    /// The same on the host; kept for its memory.
+    words: Vec<u32>,
+}
+
+/// A step on the host, to be filled before its launch.
+#[derive(Default)]
+pub struct Staged {
+    pub batch: Batch,
+    /// The tokens to choose; each names its row of logits.
+    pub table: TableRows,
+}
+
+/// A launched step.
+#[must_use = "a launched step is to be collected"]
+pub struct Pending<R: Recipe> {
+    slot: usize,
+    ticket: <R::Backend as Backend>::Ticket<u32>,
+}
+
 impl<R: Recipe> Executor<R> {
+    /// Steps that can be launched and not collected.
+    pub const DEPTH: usize = 1;
+
+    /// Allocates everything that lies in device memory. Fails where the device has no room for it.
     pub fn open(
         mut device: R::Backend,
         mut model: R::Model,
@@ -28,32 +62,88 @@ impl<R: Recipe> Executor<R> {
     ) -> Result<Self, DeviceError> {
         let vocab = model.shape().vocab;
         model.prepare(&mut device, capacity)?;
+        let slots = (0..Self::DEPTH)
+            .map(|_| Slot::alloc(&mut device, capacity))
+            .collect::<Result<_, _>>()?;
         Ok(Self {
             cache: device.cache(cache)?,
-            batch: DeviceBatch::alloc(&mut device, capacity)?,
             logits: device.alloc("logits", capacity.logits_rows * vocab)?,
-            sampler: DeviceSampler::alloc(&mut device, capacity.logits_rows, vocab)?,
+            sampler: DeviceSampler::alloc(&mut device, capacity.table_rows, vocab)?,
+            slots,
+            next: 0,
             device,
             model,
             interrupted: false,
         })
     }
 
-    /// Computes `batch` and chooses a token for each row of `table`, which are its logits rows. Always waits for the
-    /// device, so that whatever a batch sets off happens in its own run.
-    pub fn run(&mut self, batch: &Batch, table: &TableRows) -> Result<Vec<Sampled>, DeviceError> {
+    /// The next step, emptied.
+    pub fn stage(&mut self) -> &mut Staged {
+        let staged = &mut self.slots[self.next].staged;
+        staged.batch.clear();
+        staged.table.clear();
+        staged
+    }
+
+    /// Launches the staged step. After an error or a panic, here or in [`Executor::collect`], every step that was
+    /// launched and not collected is lost.
+    pub fn launch(&mut self) -> Result<Pending<R>, DeviceError> {
         if std::mem::replace(&mut self.interrupted, true) {
             self.device.abandon();
         }
-        self.batch.upload(&mut self.device, batch)?;
-        self.model.forward(
-            &mut self.device,
-            &self.batch,
-            &mut self.cache,
-            &mut self.logits,
-        )?;
-        let sampled = self.sampler.sample(&mut self.device, table, &self.logits)?;
+        let depth = self.slots.len();
+        let (slot, before) = (self.next, (self.next + depth - 1) % depth);
+        let device = &mut self.device;
+        {
+            let Slot { staged, batch, .. } = &mut self.slots[slot];
+            batch.upload(device, &staged.batch, &staged.table)?;
+        }
+        if self.slots[slot].batch.advances
+            && let Ok([this, before]) = self.slots.get_disjoint_mut([slot, before])
+        {
+            let stride = DeviceSampler::<R>::STRIDE;
+            this.batch
+                .advance::<R::Weights>(device, &before.results, stride)?;
+        }
+        let Slot { batch, results, .. } = &mut self.slots[slot];
+        if !batch.copies().is_empty() {
+            device.copy_blocks(&mut self.cache, batch.copies())?;
+        }
+        self.model
+            .forward(device, batch, &mut self.cache, &mut self.logits)?;
+        self.sampler.launch(device, batch, &self.logits, results)?;
+        let words = batch.table_len * DeviceSampler::<R>::STRIDE;
+        let ticket = device.fetch(results, words)?;
+        self.next = (slot + 1) % depth;
         self.interrupted = false;
-        Ok(sampled)
+        Ok(Pending { slot, ticket })
+    }
+
+    /// Waits for a step, and adds to `sampled` what was chosen for each row of its table. Also a step that chooses
+    /// nothing is waited for, so that whatever it sets off happens here.
+    pub fn collect(
+        &mut self,
+        pending: Pending<R>,
+        sampled: &mut Vec<Sampled>,
+    ) -> Result<(), DeviceError> {
+        let before = std::mem::replace(&mut self.interrupted, true);
+        let Slot { staged, words, .. } = &mut self.slots[pending.slot];
+        words.resize(staged.table.rows.len() * DeviceSampler::<R>::STRIDE, 0);
+        self.device.wait(pending.ticket, words)?;
+        sampled.extend(DeviceSampler::<R>::report(&staged.table, words));
+        self.interrupted = before;
+        Ok(())
+    }
+}
+
+impl<R: Recipe> Slot<R> {
+    fn alloc(device: &mut R::Backend, capacity: Capacity) -> Result<Self, DeviceError> {
+        let words = capacity.table_rows * DeviceSampler::<R>::STRIDE;
+        Ok(Self {
+            staged: Staged::default(),
+            batch: DeviceBatch::alloc(device, capacity)?,
+            results: device.alloc("sampling results", words)?,
+            words: Vec::new(),
+        })
     }
 }

@@ -52,9 +52,10 @@ impl Generation {
         }
     }
 
-    /// Adds the sampling row for the token at `position`.
-    pub fn write(&self, position: usize, table: &mut TableRows) {
-        self.settings.write(position, self.generated, table);
+    /// Adds the sampling row for the token at `position`, to be chosen from row `logits_row` of the logits.
+    pub fn write(&self, logits_row: u32, position: usize, table: &mut TableRows) {
+        self.settings
+            .write(logits_row, position, self.generated, table);
     }
 
     /// Adds a token; returns the text that became certain, and the reason if it is the last.

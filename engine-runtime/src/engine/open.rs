@@ -101,6 +101,7 @@ impl<R: Recipe> Engine<R> {
             rows: limits.max_batched_tokens,
             seqs: limits.max_seqs,
             logits_rows: limits.max_seqs,
+            table_rows: limits.max_seqs,
             blocks_per_seq: limits.max_model_len.div_ceil(limits.block_size),
         };
         Ok(Self {

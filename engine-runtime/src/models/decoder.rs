@@ -123,7 +123,7 @@ impl<R: Recipe, F: Family, S: Shape> Model<R> for Decoder<R, F, S> {
                 reason: "no activations were prepared".to_owned(),
             });
         };
-        device.embed(&self.embedding, &batch.ids, batch.rows, &mut x.residual)?;
+        device.embed(&self.embedding, batch.ids(), batch.rows, &mut x.residual)?;
         for (index, layer) in self.layers.iter().enumerate() {
             let rope = RopeTable {
                 cos: &self.cos,

@@ -14,6 +14,22 @@ pub struct TableRows {
     pub wants_logprobs: Vec<bool>,
 }
 
+impl TableRows {
+    /// Empties it and keeps its memory.
+    pub fn clear(&mut self) {
+        let Self {
+            rows,
+            seen,
+            edits,
+            wants_logprobs,
+        } = self;
+        rows.clear();
+        seen.clear();
+        edits.clear();
+        wants_logprobs.clear();
+    }
+}
+
 /// How one sequence chooses its next token.
 #[derive(Debug)]
 pub struct SamplingSettings {
@@ -42,6 +58,7 @@ impl SamplingSettings {
         let ends = eos.iter().chain(&sampling.stop_token_ids);
         Self {
             constant: SamplingRow {
+                logits_row: 0,
                 temperature: sampling.temperature,
                 top_p: sampling.top_p,
                 min_p: sampling.min_p,
@@ -73,8 +90,9 @@ impl SamplingSettings {
         }
     }
 
-    /// Adds the row that chooses the token at `position`, the `generated`th of the output.
-    pub fn write(&self, position: usize, generated: usize, table: &mut TableRows) {
+    /// Adds the row that chooses the token at `position`, the `generated`th of the output, from row `logits_row` of the
+    /// logits.
+    pub fn write(&self, logits_row: u32, position: usize, generated: usize, table: &mut TableRows) {
         let seen_start = offset(table.seen.len());
         if let Some(seen) = &self.seen {
             table.seen.extend_from_slice(seen.tokens());
@@ -85,6 +103,7 @@ impl SamplingSettings {
             table.edits.extend_from_slice(&self.banned_early);
         }
         table.rows.push(SamplingRow {
+            logits_row,
             uniform: uniform(self.seed, position),
             seen_start,
             seen_end: offset(table.seen.len()),

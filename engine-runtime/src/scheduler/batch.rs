@@ -3,40 +3,27 @@
 use super::{Sequence, Turn};
 use crate::batch::Batch;
 
-/// The batch of `turns`, each of which names its sequence in `running`.
-pub fn build_batch<C>(turns: &[Turn], running: &[Sequence<C>], block_size: usize) -> Batch {
-    let sequence = |turn: &Turn| &running[turn.place];
-    let tables = turns.iter().map(|turn| sequence(turn).table.blocks().len());
-    let mut batch = Batch {
-        query_start: vec![0],
-        blocks_per_seq: tables.max().unwrap_or(0),
-        ..Batch::default()
-    };
+/// Adds `turns`, each of which names its sequence in `running`, to `batch`.
+pub fn build_batch<C>(
+    turns: &[Turn],
+    running: &[Sequence<C>],
+    block_size: usize,
+    batch: &mut Batch,
+) {
     for turn in turns {
-        let sequence = sequence(turn);
+        let sequence = &running[turn.place];
         let end = sequence.computed + turn.rows;
         let blocks = sequence.table.blocks();
-        batch
-            .ids
-            .extend_from_slice(&sequence.tokens[sequence.computed..end]);
         for position in sequence.computed..end {
             let offset = narrow(position % block_size);
-            batch.positions.push(narrow(position));
-            batch
-                .slots
-                .push(blocks[position / block_size] * narrow(block_size) + offset);
+            let slot = blocks[position / block_size] * narrow(block_size) + offset;
+            batch.push(sequence.tokens[position], narrow(position), slot);
         }
-        batch.query_start.push(narrow(batch.ids.len()));
-        batch.context_len.push(narrow(end));
-        batch.block_tables.extend_from_slice(blocks);
-        batch
-            .block_tables
-            .resize(batch.seqs() * batch.blocks_per_seq, 0);
+        batch.end_sequence(narrow(end), blocks);
         if turn.samples {
-            batch.logits_rows.push(narrow(batch.ids.len() - 1));
+            batch.logits_rows.push(narrow(batch.rows() - 1));
         }
     }
-    batch
 }
 
 fn narrow(value: usize) -> u32 {

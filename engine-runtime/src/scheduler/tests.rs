@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::batch::Batch;
 use crate::kv::prefix_cache::PrefixCache;
 use crate::recipe::KvMemory;
 
@@ -131,7 +132,8 @@ fn run_to_end<I: PrefixIndex>(
         assert!(turns.len() <= limits.max_seqs);
         let rows: usize = turns.iter().map(|turn| turn.rows).sum();
         assert!(rows <= limits.max_batched_tokens);
-        let batch = build_batch(&turns, scheduler.running(), limits.block_size);
+        let mut batch = Batch::default();
+        build_batch(&turns, scheduler.running(), limits.block_size, &mut batch);
         assert_eq!((batch.rows(), batch.seqs()), (rows, turns.len()));
         let mut slots = batch.slots.clone();
         slots.sort_unstable();

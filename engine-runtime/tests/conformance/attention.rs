@@ -1,11 +1,11 @@
 //! The paged cache and attention over it.
 
 use engine_runtime::backend::reference::Reference;
-use engine_runtime::backend::{AttentionBatch, CacheShape, HeadLayout, Ops};
+use engine_runtime::backend::{AttentionBatch, BlockCopy, CacheShape, HeadLayout, Ops};
 use engine_runtime::dtype::{Dense, Float};
 
 use super::inputs::Random;
-use crate::{Subject, THREADS, assert_close, assert_same_bits, get, put};
+use crate::{Staged, Subject, THREADS, assert_close, assert_same_bits, get, put};
 
 const SCALE: f32 = 0.3;
 const LAYER: usize = 1;
@@ -15,7 +15,6 @@ struct Case {
     layout: HeadLayout,
     block_size: usize,
     blocks: usize,
-    blocks_per_seq: usize,
     /// [seqs][len, layout.width()]
     seqs: Vec<Vec<f32>>,
     /// [seqs][blocks_per_seq], no block twice.
@@ -32,7 +31,6 @@ impl Case {
             layout,
             block_size,
             blocks,
-            blocks_per_seq,
             seqs: lens
                 .iter()
                 .map(|len| random.values(len * layout.width()))
@@ -67,12 +65,12 @@ impl Case {
         let slots = self.blocks * self.block_size;
         let garbage = put(device, &vec![f32::NAN; slots * self.layout.width()]);
         let every: Vec<u32> = (0..slots as u32).collect();
-        let every = put(device, &every);
+        let every = Staged::put(device, &every);
         for layer in 0..2 {
             Ops::<Dense<D>>::store_kv(
                 device,
                 &garbage,
-                &every,
+                every.get(),
                 &mut cache,
                 layer,
                 self.layout,
@@ -92,33 +90,44 @@ impl Case {
     ) -> Vec<f32> {
         let width = self.layout.width();
         let (mut qkv, mut slots, mut query_start) = (vec![], vec![], vec![0]);
-        let (mut context_len, mut tables, mut max_query) = (vec![], vec![], 0);
+        let (mut context_len, mut table_start, mut tables) = (vec![], vec![], vec![]);
+        let mut max_query = 0;
         for &(seq, start, end) in pieces {
             qkv.extend(&self.seqs[seq][start * width..end * width]);
             slots.extend((start..end).map(|position| self.slot(seq, position)));
             query_start.push(slots.len() as u32);
             context_len.push(end as u32);
+            table_start.push(tables.len() as u32);
             tables.extend(&self.tables[seq]);
             max_query = max_query.max(end - start);
         }
         let rows = slots.len();
         let qkv = put(device, &qkv);
-        let [slots, query_start, context_len, tables] =
-            [slots, query_start, context_len, tables].map(|data| put(device, &data));
+        let [slots, query_start, context_len, table_start, tables] =
+            [slots, query_start, context_len, table_start, tables]
+                .map(|data| Staged::put(device, &data));
         let mut out = put(device, &vec![f32::NAN; rows * self.layout.q_width()]);
-        Ops::<Dense<D>>::store_kv(device, &qkv, &slots, cache, LAYER, self.layout, rows)
+        Ops::<Dense<D>>::store_kv(device, &qkv, slots.get(), cache, LAYER, self.layout, rows)
             .expect("launches");
         // Another layer's positions are not this one's.
         let other = put(device, &vec![f32::NAN; rows * width]);
-        Ops::<Dense<D>>::store_kv(device, &other, &slots, cache, 1 - LAYER, self.layout, rows)
-            .expect("launches");
+        Ops::<Dense<D>>::store_kv(
+            device,
+            &other,
+            slots.get(),
+            cache,
+            1 - LAYER,
+            self.layout,
+            rows,
+        )
+        .expect("launches");
         let batch = AttentionBatch {
             seqs: pieces.len(),
             max_query,
-            query_start: &query_start,
-            context_len: &context_len,
-            block_tables: &tables,
-            blocks_per_seq: self.blocks_per_seq,
+            query_start: query_start.get(),
+            context_len: context_len.get(),
+            table_start: table_start.get(),
+            blocks: tables.get(),
         };
         Ops::<Dense<D>>::attention(
             device,
@@ -187,6 +196,36 @@ pub fn agrees<D: Float, B: Subject<D>>() {
             let what = format!("{layout:?}, blocks of {block_size}, {pieces:?}");
             assert_close(&what, &got, &expected, |_| 2e-5);
         }
+    }
+}
+
+/// A sequence goes on in copies of its blocks as in the blocks themselves, whatever becomes of those.
+pub fn copied_blocks_are_read<D: Float, B: Subject<D>>() {
+    let Some(mut device) = B::start(2) else {
+        return;
+    };
+    let mut random = Random(16);
+    for (layout, block_size) in layouts() {
+        let mut case = Case::random(&mut random, layout, block_size, &[20, 20]);
+        let mut cache = case.cache::<D, _>(&mut device);
+        case.step::<D, _>(&mut device, &mut cache, &[(0, 0, 19)]);
+        let expected = case.step::<D, _>(&mut device, &mut cache, &[(0, 19, 20)]);
+        let copies: Vec<BlockCopy> = case.tables[0]
+            .iter()
+            .zip(&case.tables[1])
+            .map(|(&from, &to)| BlockCopy { from, to })
+            .collect();
+        let copies = Staged::put(&mut device, &copies);
+        Ops::<Dense<D>>::copy_blocks(&mut device, &mut cache, copies.get()).expect("launches");
+        case.tables.swap(0, 1);
+        // The blocks themselves are another sequence's now.
+        case.step::<D, _>(&mut device, &mut cache, &[(1, 0, 20)]);
+        let got = case.step::<D, _>(&mut device, &mut cache, &[(0, 19, 20)]);
+        assert_same_bits(
+            &format!("{layout:?}, blocks of {block_size}"),
+            &got,
+            &expected,
+        );
     }
 }
 

@@ -1,11 +1,11 @@
 //! Ops on rows: embedding, norms, rotation, activation, gathering.
 
 use engine_runtime::backend::reference::Reference;
-use engine_runtime::backend::{HeadLayout, Ops, RopeTable};
+use engine_runtime::backend::{HeadLayout, NO_TOKEN, Ops, RopeTable};
 use engine_runtime::dtype::{Dense, Float};
 
 use super::inputs::{Random, Stored};
-use crate::{Subject, THREADS, assert_close, assert_same_bits, get, put};
+use crate::{Staged, Subject, THREADS, assert_close, assert_same_bits, get, put};
 
 const EPS: f32 = 1e-5;
 const LAYOUTS: [HeadLayout; 3] = [
@@ -46,9 +46,9 @@ fn embed<D: Float, B: Subject<D>>(
     ids: &[u32],
 ) -> Result<Vec<f32>, engine_runtime::backend::DeviceError> {
     let table = Ops::<Dense<D>>::pack(device, "a table", &[stored.host()])?;
-    let array = put(device, ids);
+    let array = Staged::put(device, ids);
     let mut out = put(device, &vec![f32::NAN; ids.len() * stored.cols]);
-    Ops::<Dense<D>>::embed(device, &table, &array, ids.len(), &mut out)?;
+    Ops::<Dense<D>>::embed(device, &table, array.get(), ids.len(), &mut out)?;
     let mut data = vec![0.0; ids.len() * stored.cols];
     device.read(&out, &mut data)?;
     Ok(data)
@@ -143,14 +143,21 @@ fn rope<D: Float, B: Subject<D>>(
         let values: Vec<f32> = angles.iter().map(|angle| f(*angle)).collect();
         put(device, &values)
     });
-    let positions_array = put(device, positions);
+    let positions_array = Staged::put(device, positions);
     let table = RopeTable {
         cos: &table[0],
         sin: &table[1],
     };
     let rows = positions.len();
-    Ops::<Dense<D>>::rope(device, &mut array, &positions_array, table, layout, rows)
-        .expect("launches");
+    Ops::<Dense<D>>::rope(
+        device,
+        &mut array,
+        positions_array.get(),
+        table,
+        layout,
+        rows,
+    )
+    .expect("launches");
     get(device, &array, qkv.len())
 }
 
@@ -214,9 +221,16 @@ pub fn gather_rows_agrees<D: Float, B: Subject<D>>() {
         let mut indices: Vec<u32> = (0..11).map(|_| random.below(20) as u32).collect();
         indices[..2].copy_from_slice(&[19, 0]);
         let [array, mut out] = [&x[..], &[f32::NAN; 11 * 33]].map(|data| put(&mut device, data));
-        let indices_array = put(&mut device, &indices);
-        Ops::<Dense<D>>::gather_rows(&mut device, &array, &indices_array, 11, width, &mut out)
-            .expect("launches");
+        let indices_array = Staged::put(&mut device, &indices);
+        Ops::<Dense<D>>::gather_rows(
+            &mut device,
+            &array,
+            indices_array.get(),
+            11,
+            width,
+            &mut out,
+        )
+        .expect("launches");
         let got = get(&mut device, &out, 11 * width);
         let expected: Vec<f32> = indices
             .iter()
@@ -224,6 +238,20 @@ pub fn gather_rows_agrees<D: Float, B: Subject<D>>() {
             .collect();
         assert_same_bits("gather_rows", &got, &expected);
     }
+}
+
+pub fn advance_agrees<D: Float, B: Subject<D>>() {
+    let Some(mut device) = B::start(2) else {
+        return;
+    };
+    let ids = Staged::put(&mut device, &[10, 11, 12, 13]);
+    let sources = Staged::put(&mut device, &[NO_TOKEN, 1, 0, 2]);
+    // Results of three words a row; the third row found no token.
+    let results = put(&mut device, &[50, 1, 2, 60, 3, 4, NO_TOKEN, 5, 6]);
+    let mut out = put(&mut device, &[7; 5]);
+    Ops::<Dense<D>>::advance(&mut device, ids.get(), sources.get(), &results, 3, &mut out)
+        .expect("launches");
+    assert_eq!(get(&mut device, &out, 5), [10, 60, 50, 0, 7]);
 }
 
 pub fn are_batch_invariant<D: Float, B: Subject<D>>() {

@@ -6,7 +6,7 @@ use engine_runtime::backend::{LogitEdit, NO_TOKEN, Ops, SamplingRow, SamplingTab
 use engine_runtime::dtype::{Dense, Float};
 
 use super::inputs::Random;
-use crate::{Subject, THREADS, assert_close, assert_same_bits, get, put};
+use crate::{Staged, Subject, THREADS, assert_close, assert_same_bits, get, put};
 
 /// A batch of logits with the settings of each row.
 struct Case {
@@ -19,6 +19,7 @@ struct Case {
 }
 
 const NEUTRAL: SamplingRow = SamplingRow {
+    logits_row: 0,
     temperature: 1.0,
     top_p: 1.0,
     min_p: 0.0,
@@ -66,6 +67,7 @@ impl Case {
                 case.edits.push(LogitEdit { token, bias });
             }
             case.rows.push(SamplingRow {
+                logits_row: row as u32,
                 temperature: [0.0, 0.3, 1.0, 1.7][random.below(4)],
                 top_p: [1.0, 0.9, 0.5, 1e-6][random.below(4)],
                 min_p: [0.0, 0.05, 1.0][random.below(3)],
@@ -105,7 +107,10 @@ impl Case {
         Self {
             vocab: self.vocab,
             logits: self.logits[start * self.vocab..end * self.vocab].to_vec(),
-            rows: self.rows[start..end].to_vec(),
+            rows: (0..)
+                .zip(&self.rows[start..end])
+                .map(|(logits_row, row)| SamplingRow { logits_row, ..*row })
+                .collect(),
             seen: self.seen.clone(),
             edits: self.edits.clone(),
         }
@@ -124,8 +129,8 @@ impl Case {
     fn process<D: Float, B: Subject<D>>(&self, device: &mut B) -> Vec<f32> {
         let tables = Tables::put(device, self);
         let logits = put(device, &self.logits);
-        let mut scores = put(device, &vec![f32::NAN; self.logits.len()]);
         let rows = self.rows.len();
+        let mut scores = put(device, &vec![f32::NAN; rows * self.vocab]);
         Ops::<Dense<D>>::process_logits(
             device,
             &logits,
@@ -135,7 +140,7 @@ impl Case {
             &mut scores,
         )
         .expect("launches");
-        get(device, &scores, self.logits.len())
+        get(device, &scores, rows * self.vocab)
     }
 
     /// One result a row from given scores: the drawn token, and what `logprobs` writes behind `token` if it is given.
@@ -180,25 +185,25 @@ impl Case {
 
 /// Settings in device memory.
 struct Tables<B: engine_runtime::backend::Backend> {
-    rows: B::Array<SamplingRow>,
-    seen: B::Array<SeenToken>,
-    edits: B::Array<LogitEdit>,
+    rows: Staged<B, SamplingRow>,
+    seen: Staged<B, SeenToken>,
+    edits: Staged<B, LogitEdit>,
 }
 
 impl<B: engine_runtime::backend::Backend> Tables<B> {
     fn put(device: &mut B, case: &Case) -> Self {
         Self {
-            rows: put(device, &case.rows),
-            seen: put(device, &case.seen),
-            edits: put(device, &case.edits),
+            rows: Staged::put(device, &case.rows),
+            seen: Staged::put(device, &case.seen),
+            edits: Staged::put(device, &case.edits),
         }
     }
 
     fn get(&self) -> SamplingTable<'_, B> {
         SamplingTable {
-            rows: &self.rows,
-            seen: &self.seen,
-            edits: &self.edits,
+            rows: self.rows.get(),
+            seen: self.seen.get(),
+            edits: self.edits.get(),
         }
     }
 }
@@ -274,6 +279,7 @@ pub fn sample_agrees<D: Float, B: Subject<D>>() {
         }
     }
     draws_behind_the_uniform::<D, B>(&mut device);
+    rows_share_logits::<D, B>(&mut device);
     assert!(
         drawn.contains(&NO_TOKEN) && drawn.len() > 100,
         "too little was drawn"
@@ -284,7 +290,12 @@ pub fn sample_agrees<D: Float, B: Subject<D>>() {
 fn draws_behind_the_uniform<D: Float, B: Subject<D>>(device: &mut B) {
     let rows: Vec<SamplingRow> = [0.0, 0.25, 0.5, 0.75]
         .into_iter()
-        .map(|uniform| SamplingRow { uniform, ..NEUTRAL })
+        .zip(0..)
+        .map(|(uniform, logits_row)| SamplingRow {
+            uniform,
+            logits_row,
+            ..NEUTRAL
+        })
         .collect();
     let case = Case {
         vocab: 6,
@@ -296,6 +307,31 @@ fn draws_behind_the_uniform<D: Float, B: Subject<D>>(device: &mut B) {
     let results = case.results::<D, _>(device, &case.logits, None);
     let drawn: Vec<u32> = results.iter().map(|result| result[0]).collect();
     assert_eq!(drawn, [1, 2, 4, 5]);
+}
+
+/// Three rows with numbers of their own choose from the second of two rows of logits, and report of it.
+fn rows_share_logits<D: Float, B: Subject<D>>(device: &mut B) {
+    let row = |uniform| SamplingRow {
+        uniform,
+        logits_row: 1,
+        ..NEUTRAL
+    };
+    let case = Case {
+        vocab: 4,
+        logits: vec![0.0, 9.0, 9.0, 0.0, 1.0, 1.0, 1.0, 1.0],
+        rows: [0.1, 0.4, 0.8].map(row).to_vec(),
+        seen: vec![],
+        edits: vec![],
+    };
+    let scores = case.process::<D, _>(device);
+    assert_eq!(scores, [1.0; 12]);
+    for result in case.results::<D, _>(device, &scores, Some(&[0, 1, 3])) {
+        assert!((f32::from_bits(result[1]) - 0.25_f32.ln()).abs() < 1e-6);
+        assert_eq!(result[2], 1, "the rank among equals");
+    }
+    let drawn = case.results::<D, _>(device, &scores, None);
+    let drawn: Vec<u32> = drawn.iter().map(|result| result[0]).collect();
+    assert_eq!(drawn, [0, 1, 3]);
 }
 
 /// Whether the token can be drawn at all.

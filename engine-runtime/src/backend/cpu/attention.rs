@@ -29,8 +29,8 @@ const MAX_HEADS: usize = 8;
 pub(super) struct Queries<'a> {
     pub query_start: &'a [u32],
     pub context_len: &'a [u32],
-    pub block_tables: &'a [u32],
-    pub blocks_per_seq: usize,
+    pub table_start: &'a [u32],
+    pub blocks: &'a [u32],
     pub max_query: usize,
 }
 
@@ -224,7 +224,7 @@ impl<D: Float> Work<'_, D> {
     fn load_tile<I: Dot<D>>(&self, isa: I, first: usize, valid: usize, state: &mut State<'_>) {
         let (size, dim) = (self.call.cache.block_size(), self.call.layout.head_dim);
         let queries = self.call.queries;
-        let table = &queries.block_tables[self.seq * queries.blocks_per_seq..];
+        let table = &queries.blocks[queries.table_start[self.seq] as usize..];
         let mut done = 0;
         while done < valid {
             let (index, offset) = ((first + done) / size, (first + done) % size);

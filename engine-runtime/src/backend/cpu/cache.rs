@@ -67,6 +67,17 @@ impl<D: Float> Cache<D> {
         ((layer * blocks + block) * kv_heads + head) * block_size * head_dim
     }
 
+    /// Copies keys and values of a block in all layers.
+    pub(super) fn copy_block(&mut self, from: usize, to: usize) {
+        let shape = self.shape;
+        let block = shape.kv_heads * shape.block_size * shape.head_dim;
+        for layer in 0..shape.layers {
+            let (from, to) = (self.start(layer, from, 0), self.start(layer, to, 0));
+            self.keys.get_mut().copy_within(from..from + block, to);
+            self.values.get_mut().copy_within(from..from + block, to);
+        }
+    }
+
     /// Writes k and v of the rows of `qkv` to their slots; each kv head is a task.
     pub(super) fn store(
         &mut self,

@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 
 use memmap2::MmapMut;
 
-use super::machine;
-use crate::backend::DeviceError;
+use super::{Cpu, Isa, machine};
+use crate::backend::{DeviceError, Input};
 use crate::dtype::Element;
 
 /// From this size on huge pages are asked for: what a decode step streams through costs fewer address translations.
@@ -46,6 +46,12 @@ impl<T: Element> Array<T> {
 
     pub(super) fn get_mut(&mut self) -> &mut [T] {
         bytemuck::cast_slice_mut(&mut self.map[..self.len * size_of::<T>()])
+    }
+}
+
+impl<'a, I: Isa, T: Element> Input<'a, Cpu<I>, T> {
+    pub(super) fn get(self) -> &'a [T] {
+        bytemuck::cast_slice(&self.buffer().get()[self.words()])
     }
 }
 

@@ -4,8 +4,8 @@ use super::isa::Dot;
 use super::memory::Parts;
 use super::{Array, Cache, Cpu, Matrix, attention, matmul, rows, sampler};
 use crate::backend::{
-    AttentionBatch, CacheShape, DeviceError, DeviceLimits, HeadLayout, HostMatrix, Ops, RopeTable,
-    SamplingTable,
+    AttentionBatch, BlockCopy, CacheShape, DeviceError, DeviceLimits, HeadLayout, HostMatrix,
+    Input, NO_TOKEN, Ops, RopeTable, SamplingTable,
 };
 use crate::dtype::{Dense, Float};
 
@@ -36,7 +36,7 @@ impl<I: Dot<D>, D: Float> Ops<Dense<D>> for Cpu<I> {
     fn embed(
         &mut self,
         table: &Matrix<I, D>,
-        ids: &Array<u32>,
+        ids: Input<'_, Self, u32>,
         rows: usize,
         out: &mut Array<f32>,
     ) -> Result<(), DeviceError> {
@@ -170,7 +170,7 @@ impl<I: Dot<D>, D: Float> Ops<Dense<D>> for Cpu<I> {
     fn rope(
         &mut self,
         qkv: &mut Array<f32>,
-        positions: &Array<u32>,
+        positions: Input<'_, Self, u32>,
         table: RopeTable<'_, Self>,
         layout: HeadLayout,
         rows: usize,
@@ -194,7 +194,7 @@ impl<I: Dot<D>, D: Float> Ops<Dense<D>> for Cpu<I> {
     fn store_kv(
         &mut self,
         qkv: &Array<f32>,
-        slots: &Array<u32>,
+        slots: Input<'_, Self, u32>,
         cache: &mut Cache<D>,
         layer: usize,
         layout: HeadLayout,
@@ -202,6 +202,38 @@ impl<I: Dot<D>, D: Float> Ops<Dense<D>> for Cpu<I> {
     ) -> Result<(), DeviceError> {
         let slots = &slots.get()[..rows];
         cache.store(&mut self.pool, qkv.get(), slots, layer, layout);
+        Ok(())
+    }
+
+    fn copy_blocks(
+        &mut self,
+        cache: &mut Cache<D>,
+        copies: Input<'_, Self, BlockCopy>,
+    ) -> Result<(), DeviceError> {
+        for &BlockCopy { from, to } in copies.get() {
+            cache.copy_block(from as usize, to as usize);
+        }
+        Ok(())
+    }
+
+    fn advance(
+        &mut self,
+        ids: Input<'_, Self, u32>,
+        sources: Input<'_, Self, u32>,
+        results: &Array<u32>,
+        stride: usize,
+        out: &mut Array<u32>,
+    ) -> Result<(), DeviceError> {
+        let (results, rows) = (results.get(), ids.get().iter().zip(sources.get()));
+        for (out, (&id, &source)) in out.get_mut().iter_mut().zip(rows) {
+            *out = match source {
+                NO_TOKEN => id,
+                source => match results[source as usize * stride] {
+                    NO_TOKEN => 0,
+                    token => token,
+                },
+            };
+        }
         Ok(())
     }
 
@@ -219,8 +251,8 @@ impl<I: Dot<D>, D: Float> Ops<Dense<D>> for Cpu<I> {
         let queries = attention::Queries {
             query_start: &batch.query_start.get()[..=batch.seqs],
             context_len: &batch.context_len.get()[..batch.seqs],
-            block_tables: batch.block_tables.get(),
-            blocks_per_seq: batch.blocks_per_seq,
+            table_start: batch.table_start.get(),
+            blocks: batch.blocks.get(),
             max_query: batch.max_query,
         };
         let call = attention::Attention {
@@ -260,7 +292,7 @@ impl<I: Dot<D>, D: Float> Ops<Dense<D>> for Cpu<I> {
     fn gather_rows(
         &mut self,
         x: &Array<f32>,
-        indices: &Array<u32>,
+        indices: Input<'_, Self, u32>,
         rows: usize,
         width: usize,
         out: &mut Array<f32>,
@@ -291,7 +323,7 @@ impl<I: Dot<D>, D: Float> Ops<Dense<D>> for Cpu<I> {
                     row: &settings[row],
                     seen,
                     edits,
-                    logits: &logits[row * vocab..(row + 1) * vocab],
+                    logits: &logits[settings[row].logits_row as usize * vocab..][..vocab],
                     // SAFETY: each row is one task's.
                     scores: unsafe { scores.part(row * vocab, vocab) },
                     scratch,
@@ -340,13 +372,13 @@ impl<I: Dot<D>, D: Float> Ops<Dense<D>> for Cpu<I> {
         let (logits, scores, settings) = (logits.get(), scores.get(), table.rows.get());
         let results = Parts::new(results.get_mut());
         self.each_row(rows, vocab, |isa, row| {
-            let source = match settings[row].processed_logprobs {
-                0 => logits,
-                _ => scores,
+            let (source, source_row) = match settings[row].processed_logprobs {
+                0 => (logits, settings[row].logits_row as usize),
+                _ => (scores, row),
             };
             sampler::with_scratch(|scratch| {
                 isa.enter(sampler::Logprobs {
-                    scores: &source[row * vocab..(row + 1) * vocab],
+                    scores: &source[source_row * vocab..(source_row + 1) * vocab],
                     top: settings[row].top_logprobs as usize,
                     // SAFETY: each row is one task's.
                     result: unsafe { results.part(row * stride, stride) },

@@ -10,8 +10,8 @@ use crate::dtype::Float;
 pub(super) struct Queries<'a> {
     pub query_start: &'a [u32],
     pub context_len: &'a [u32],
-    pub block_tables: &'a [u32],
-    pub blocks_per_seq: usize,
+    pub table_start: &'a [u32],
+    pub blocks: &'a [u32],
 }
 
 /// Writes k and v of each row of qkv to its slot.
@@ -43,7 +43,7 @@ pub(super) fn attend<D: Float, S: Deref<Target = [D]>>(
 ) {
     for (seq, rows) in queries.query_start.windows(2).enumerate() {
         let (start, end) = (rows[0] as usize, rows[1] as usize);
-        let table = &queries.block_tables[seq * queries.blocks_per_seq..][..queries.blocks_per_seq];
+        let table = &queries.blocks[queries.table_start[seq] as usize..];
         for row in start..end {
             let position = queries.context_len[seq] as usize - (end - row);
             let slots: Vec<usize> = (0..=position)

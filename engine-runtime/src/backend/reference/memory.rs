@@ -4,8 +4,8 @@ use std::any::Any;
 use std::cell::{Ref, RefCell, RefMut};
 use std::marker::PhantomData;
 
-use super::Marker;
-use crate::backend::{CacheShape, DeviceError};
+use super::{Marker, Reference};
+use crate::backend::{CacheShape, DeviceError, Input};
 use crate::dtype::Element;
 
 /// All arrays of a device. They live until the device is dropped.
@@ -28,6 +28,32 @@ impl<T> Clone for Array<T> {
 }
 
 impl<T> Copy for Array<T> {}
+
+/// An [`Input`] that a launch can keep.
+pub(super) struct View<T> {
+    buffer: Array<u32>,
+    words: (usize, usize),
+    element: Marker<T>,
+}
+
+impl<T> Clone for View<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for View<T> {}
+
+impl<T: Element> View<T> {
+    pub fn of(input: Input<'_, Reference, T>) -> Self {
+        let words = input.words();
+        Self {
+            buffer: *input.buffer(),
+            words: (words.start, words.end),
+            element: PhantomData,
+        }
+    }
+}
 
 /// A matrix [rows, cols], row-major.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +105,13 @@ impl Memory {
         })
     }
 
+    pub fn view<T: Element>(&self, view: View<T>) -> Ref<'_, [T]> {
+        let (start, end) = view.words;
+        Ref::map(self.get(view.buffer), |words| {
+            bytemuck::cast_slice(&words[start..end])
+        })
+    }
+
     pub fn get_mut<T: Element>(&self, array: Array<T>) -> RefMut<'_, Vec<T>> {
         RefMut::map(self.arrays[array.id].borrow_mut(), |elements| {
             elements.downcast_mut().expect("a handle keeps its element")
@@ -102,6 +135,18 @@ impl<D: Element> Cache<D> {
             block_size: self.shape.block_size,
             keys: RefMut::map(memory.get_mut(self.keys), |keys| &mut keys[range.clone()]),
             values: RefMut::map(memory.get_mut(self.values), |values| &mut values[range]),
+        }
+    }
+
+    /// Copies keys and values of a block in all layers.
+    pub(super) fn copy_block(&self, memory: &Memory, from: usize, to: usize) {
+        let block = self.shape.block_size * self.shape.kv_heads * self.shape.head_dim;
+        let (mut keys, mut values) = (memory.get_mut(self.keys), memory.get_mut(self.values));
+        for layer in 0..self.shape.layers {
+            let at = |index| (layer * self.shape.blocks + index) * block;
+            for elements in [&mut keys, &mut values] {
+                elements.copy_within(at(from)..at(from) + block, at(to));
+            }
         }
     }
 

@@ -1,10 +1,10 @@
 //! The ops of the reference backend, as launches.
 
-use super::memory::{Array, Cache, Matrix};
+use super::memory::{Array, Cache, Matrix, View};
 use super::{Reference, attention, dense, sampler};
 use crate::backend::{
-    AttentionBatch, CacheShape, DeviceError, HeadLayout, HostMatrix, Ops, RopeTable, SamplingRow,
-    SamplingTable,
+    AttentionBatch, BlockCopy, CacheShape, DeviceError, HeadLayout, HostMatrix, Input, NO_TOKEN,
+    Ops, RopeTable, SamplingTable,
 };
 use crate::dtype::{Float, WeightFormat};
 
@@ -43,17 +43,17 @@ impl<W: WeightFormat> Ops<W> for Reference {
     fn embed(
         &mut self,
         table: &Self::Matrix,
-        ids: &Array<u32>,
+        ids: Input<'_, Self, u32>,
         rows: usize,
         out: &mut Array<f32>,
     ) -> Result<(), DeviceError> {
-        let (table, ids, out) = (*table, *ids, *out);
+        let (table, ids, out) = (*table, View::of(ids), *out);
         self.launch("embed", move |memory| {
             let values = memory.get(table.values);
             dense::embed(
                 &values,
                 table.cols,
-                &memory.get(ids)[..rows],
+                &memory.view(ids)[..rows],
                 &mut memory.get_mut(out),
             )
         })
@@ -162,12 +162,13 @@ impl<W: WeightFormat> Ops<W> for Reference {
     fn rope(
         &mut self,
         qkv: &mut Array<f32>,
-        positions: &Array<u32>,
+        positions: Input<'_, Self, u32>,
         table: RopeTable<'_, Self>,
         layout: HeadLayout,
         rows: usize,
     ) -> Result<(), DeviceError> {
-        let (qkv, positions, cos, sin) = (*qkv, *positions, *table.cos, *table.sin);
+        let (qkv, positions) = (*qkv, View::of(positions));
+        let (cos, sin) = (*table.cos, *table.sin);
         self.launch("rope", move |memory| {
             let (cos, sin) = (memory.get(cos), memory.get(sin));
             let half = layout.head_dim / 2;
@@ -175,7 +176,7 @@ impl<W: WeightFormat> Ops<W> for Reference {
             for (row, &position) in memory
                 .get_mut(qkv)
                 .chunks_exact_mut(layout.width())
-                .zip(&memory.get(positions)[..rows])
+                .zip(&memory.view(positions)[..rows])
             {
                 let angles = position as usize * half..(position as usize + 1) * half;
                 for head in row[..rotated].chunks_exact_mut(layout.head_dim) {
@@ -189,20 +190,61 @@ impl<W: WeightFormat> Ops<W> for Reference {
     fn store_kv(
         &mut self,
         qkv: &Array<f32>,
-        slots: &Array<u32>,
+        slots: Input<'_, Self, u32>,
         cache: &mut Self::Cache,
         layer: usize,
         layout: HeadLayout,
         rows: usize,
     ) -> Result<(), DeviceError> {
-        let (qkv, slots, cache) = (*qkv, *slots, *cache);
+        let (qkv, slots, cache) = (*qkv, View::of(slots), *cache);
         self.launch("store_kv", move |memory| {
             attention::store(
                 &memory.get(qkv),
-                &memory.get(slots)[..rows],
+                &memory.view(slots)[..rows],
                 layout,
                 &mut cache.layer_mut(memory, layer),
             );
+            Ok(())
+        })
+    }
+
+    fn copy_blocks(
+        &mut self,
+        cache: &mut Self::Cache,
+        copies: Input<'_, Self, BlockCopy>,
+    ) -> Result<(), DeviceError> {
+        let (cache, copies) = (*cache, View::of(copies));
+        self.launch("copy_blocks", move |memory| {
+            for &BlockCopy { from, to } in &*memory.view(copies) {
+                cache.copy_block(memory, from as usize, to as usize);
+            }
+            Ok(())
+        })
+    }
+
+    fn advance(
+        &mut self,
+        ids: Input<'_, Self, u32>,
+        sources: Input<'_, Self, u32>,
+        results: &Array<u32>,
+        stride: usize,
+        out: &mut Array<u32>,
+    ) -> Result<(), DeviceError> {
+        let (ids, sources) = (View::of(ids), View::of(sources));
+        let (results, out) = (*results, *out);
+        self.launch("advance", move |memory| {
+            let (ids, sources) = (memory.view(ids), memory.view(sources));
+            let results = memory.get(results);
+            let rows = ids.iter().zip(&*sources);
+            for (out, (&id, &source)) in memory.get_mut(out).iter_mut().zip(rows) {
+                *out = match source {
+                    NO_TOKEN => id,
+                    source => match results[source as usize * stride] {
+                        NO_TOKEN => 0,
+                        token => token,
+                    },
+                };
+            }
             Ok(())
         })
     }
@@ -219,15 +261,17 @@ impl<W: WeightFormat> Ops<W> for Reference {
         out: &mut Array<f32>,
     ) -> Result<(), DeviceError> {
         let (qkv, cache, out) = (*qkv, *cache, *out);
-        let (starts, lens, tables) = (*batch.query_start, *batch.context_len, *batch.block_tables);
-        let (seqs, blocks_per_seq) = (batch.seqs, batch.blocks_per_seq);
+        let (starts, lens) = (View::of(batch.query_start), View::of(batch.context_len));
+        let (tables, blocks) = (View::of(batch.table_start), View::of(batch.blocks));
+        let seqs = batch.seqs;
         self.launch("attention", move |memory| {
-            let (starts, lens, tables) = (memory.get(starts), memory.get(lens), memory.get(tables));
+            let (starts, lens) = (memory.view(starts), memory.view(lens));
+            let (tables, blocks) = (memory.view(tables), memory.view(blocks));
             let queries = attention::Queries {
                 query_start: &starts[..=seqs],
                 context_len: &lens[..seqs],
-                block_tables: &tables,
-                blocks_per_seq,
+                table_start: &tables,
+                blocks: &blocks,
             };
             attention::attend(
                 &memory.get(qkv)[..rows * layout.width()],
@@ -266,17 +310,17 @@ impl<W: WeightFormat> Ops<W> for Reference {
     fn gather_rows(
         &mut self,
         x: &Array<f32>,
-        indices: &Array<u32>,
+        indices: Input<'_, Self, u32>,
         rows: usize,
         width: usize,
         out: &mut Array<f32>,
     ) -> Result<(), DeviceError> {
-        let (x, indices, out) = (*x, *indices, *out);
+        let (x, indices, out) = (*x, View::of(indices), *out);
         self.launch("gather_rows", move |memory| {
             dense::embed(
                 &memory.get(x),
                 width,
-                &memory.get(indices)[..rows],
+                &memory.view(indices)[..rows],
                 &mut memory.get_mut(out),
             )
         })
@@ -291,14 +335,16 @@ impl<W: WeightFormat> Ops<W> for Reference {
         scores: &mut Array<f32>,
     ) -> Result<(), DeviceError> {
         let (logits, scores) = (*logits, *scores);
-        let (settings, seen, edits) = (*table.rows, *table.seen, *table.edits);
+        let settings = View::of(table.rows);
+        let (seen, edits) = (View::of(table.seen), View::of(table.edits));
         self.launch("process_logits", move |memory| {
-            let (seen, edits) = (memory.get(seen), memory.get(edits));
+            let (seen, edits) = (memory.view(seen), memory.view(edits));
             let logits = memory.get(logits);
             let mut scores = memory.get_mut(scores);
-            for (i, row) in memory.get(settings)[..rows].iter().enumerate() {
+            for (i, row) in memory.view(settings)[..rows].iter().enumerate() {
                 let scores = &mut scores[i * vocab..(i + 1) * vocab];
-                scores.copy_from_slice(&logits[i * vocab..(i + 1) * vocab]);
+                let start = row.logits_row as usize * vocab;
+                scores.copy_from_slice(&logits[start..start + vocab]);
                 sampler::process(row, &seen, &edits, scores);
             }
             Ok(())
@@ -314,11 +360,11 @@ impl<W: WeightFormat> Ops<W> for Reference {
         results: &mut Array<u32>,
         stride: usize,
     ) -> Result<(), DeviceError> {
-        let (scores, settings, results) = (*scores, *table.rows, *results);
+        let (scores, settings, results) = (*scores, View::of(table.rows), *results);
         self.launch("sample", move |memory| {
             let scores = memory.get(scores);
             let mut results = memory.get_mut(results);
-            for (i, row) in memory.get(settings)[..rows].iter().enumerate() {
+            for (i, row) in memory.view(settings)[..rows].iter().enumerate() {
                 results[i * stride] = sampler::sample(row, &scores[i * vocab..(i + 1) * vocab]);
             }
             Ok(())
@@ -335,18 +381,18 @@ impl<W: WeightFormat> Ops<W> for Reference {
         results: &mut Array<u32>,
         stride: usize,
     ) -> Result<(), DeviceError> {
-        let (logits, scores, settings, results) = (*logits, *scores, *table.rows, *results);
+        let (logits, scores, results) = (*logits, *scores, *results);
+        let settings = View::of(table.rows);
         self.launch("logprobs", move |memory| {
             let (logits, scores) = (memory.get(logits), memory.get(scores));
             let mut results = memory.get_mut(results);
-            let settings: &[SamplingRow] = &memory.get(settings)[..rows];
-            for (i, row) in settings.iter().enumerate() {
-                let source = match row.processed_logprobs {
-                    0 => &logits,
-                    _ => &scores,
+            for (i, row) in memory.view(settings)[..rows].iter().enumerate() {
+                let (source, source_row) = match row.processed_logprobs {
+                    0 => (&logits, row.logits_row as usize),
+                    _ => (&scores, i),
                 };
                 sampler::logprobs(
-                    &source[i * vocab..(i + 1) * vocab],
+                    &source[source_row * vocab..(source_row + 1) * vocab],
                     row.top_logprobs as usize,
                     &mut results[i * stride..(i + 1) * stride],
                 );

@@ -69,7 +69,7 @@ impl<R: Recipe> Activations<R> {
         ];
         for (all, picked) in pairs {
             let rows = batch.logits_len;
-            device.gather_rows(all, &batch.logits_rows, rows, dims.hidden, picked)?;
+            device.gather_rows(all, batch.logits_rows(), rows, dims.hidden, picked)?;
         }
         Ok(())
     }

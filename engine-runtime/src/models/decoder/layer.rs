@@ -94,8 +94,8 @@ impl<R: Recipe> Layer<R> {
         {
             device.head_norm(&mut x.qkv, &q.weight, &k.weight, q.eps, heads, rows)?;
         }
-        device.rope(&mut x.qkv, &batch.positions, rope, heads, rows)?;
-        device.store_kv(&x.qkv, &batch.slots, cache, index, heads, rows)?;
+        device.rope(&mut x.qkv, batch.positions(), rope, heads, rows)?;
+        device.store_kv(&x.qkv, batch.slots(), cache, index, heads, rows)?;
         let scale = (dims.head_dim as f32).sqrt().recip();
         device.attention(
             &x.qkv,
