@@ -36,7 +36,7 @@ type Failure = Box<dyn Error>;
 fn main() -> Result<(), Failure> {
     let arguments = Arguments::parse()?;
     let lists: Vec<Vec<u32>> = serde_json::from_slice(&std::fs::read(&arguments.tokens)?)?;
-    let config = Config::read(&arguments.model)?;
+    let config = Config::open(&arguments.model)?;
     let run =
         choose(&arguments.backend, &arguments.dtype, &config.architecture).ok_or_else(|| {
             format!(
@@ -108,7 +108,7 @@ fn answers<R: Recipe>(arguments: &Arguments, lists: &[Vec<u32>]) -> Result<Vec<A
     let limits = Limits {
         max_model_len: LIMITS
             .max_model_len
-            .min(Config::read(&arguments.model)?.max_positions),
+            .min(Config::open(&arguments.model)?.max_positions),
         ..LIMITS
     };
     let mut solo = Solo::<R>::load_within(&arguments.model, &options, limits, &mut |_, _| {})?;

@@ -18,14 +18,14 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
-use crate::checkpoint::CheckpointError;
+use crate::checkpoint::FileError;
 use source::Source;
 
 /// Why a chat has no prompt.
 #[derive(Debug, thiserror::Error)]
 pub enum ChatError {
     #[error(transparent)]
-    File(#[from] CheckpointError),
+    File(#[from] FileError),
     #[error("the chat template of {} does not compile: {reason}", file.display())]
     Syntax { file: PathBuf, reason: String },
     /// The template's own words: it called `raise_exception`.

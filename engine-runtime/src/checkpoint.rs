@@ -4,25 +4,21 @@
 //! shards, each behind a size limit, and checks all that can be known from them; weights stay mapped until a model
 //! packs them. Which tensors a model wants is not known here: see [`crate::models`].
 
-mod config;
 mod error;
 mod fit;
 mod generation;
-mod json;
-mod rope;
 mod shard;
 mod tensors;
 
 use std::path::{Path, PathBuf};
 
-pub use config::{Config, Window};
+pub use engine_model::{Config, FileError};
 pub use error::{CheckpointError, LoadError};
 pub use fit::{Fit, Memory, StoredAs};
 pub use generation::GenerationConfig;
-pub use rope::{RopeConfig, RopeScaling};
 pub use tensors::{HostVector, Tensors};
 
-pub(crate) use json::{Object, read_bounded};
+pub(crate) use engine_model::{Object, read_bounded};
 
 /// A folder whose JSON files and shard headers are sound.
 #[derive(Debug)]
@@ -38,7 +34,7 @@ impl Checkpoint {
     pub fn open(dir: &Path) -> Result<Self, CheckpointError> {
         Ok(Self {
             dir: dir.to_path_buf(),
-            config: Config::read(dir)?,
+            config: Config::open(dir)?,
             generation: GenerationConfig::read(dir)?,
             tensors: Tensors::open(dir)?,
         })

@@ -11,7 +11,8 @@ mod rope;
 mod shape;
 
 pub use decoder::Decoder;
+pub use engine_model::Dims;
 pub use llama::Llama;
 pub use qwen2::Qwen2;
 pub use qwen3::Qwen3;
-pub use shape::{Dims, Dynamic, Shape};
+pub use shape::{Dynamic, Shape};

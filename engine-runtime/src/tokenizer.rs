@@ -8,7 +8,7 @@ mod stream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::checkpoint::{CheckpointError, read_bounded};
+use crate::checkpoint::{FileError, read_bounded};
 use crate::guard;
 use crate::text::{Detokenize, SpecialTokens, TextStream};
 
@@ -21,7 +21,7 @@ const FILE_LIMIT: u64 = 128 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum TokenizerError {
     #[error(transparent)]
-    File(#[from] CheckpointError),
+    File(#[from] FileError),
     #[error("there is no {}", file.display())]
     Missing { file: PathBuf },
     #[error("{} is not a sound tokenizer: {reason}", file.display())]

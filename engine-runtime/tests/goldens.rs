@@ -161,7 +161,7 @@ macro_rules! golden_tests {
                     return;
                 }
                 for golden in Golden::all() {
-                    let architecture = Config::read(&golden.dir).unwrap().architecture;
+                    let architecture = Config::open(&golden.dir).unwrap().architecture;
                     let name = architecture.as_str();
                     let run: Option<fn(&Golden) -> f32> =
                         engine_runtime::by_family!(name, $backend, Dense<F32>, LIMITS, difference);
@@ -180,7 +180,7 @@ macro_rules! golden_tests {
                     return;
                 }
                 for golden in Golden::all() {
-                    let architecture = Config::read(&golden.dir).unwrap().architecture;
+                    let architecture = Config::open(&golden.dir).unwrap().architecture;
                     let name = architecture.as_str();
                     let runs: [(&str, Option<fn(&Golden) -> f32>); 2] = [
                         ("f16", engine_runtime::by_family!(name, $backend, Dense<F16>, LIMITS, difference)),

@@ -220,12 +220,22 @@ fn configs_are_refused_by_field() {
         (
             "architectures",
             json!(["GPT2LMHeadModel"]),
-            "built for the llama family (LlamaForCausalLM, MistralForCausalLM), found the architecture `GPT2LMHeadModel`",
+            "architecture `GPT2LMHeadModel` is not supported; supported: LlamaForCausalLM, MistralForCausalLM, ",
         ),
         (
             "architectures",
             json!(["Qwen2ForCausalLM"]),
-            "found the architecture `Qwen2ForCausalLM`",
+            "built for the llama family (LlamaForCausalLM, MistralForCausalLM), found the architecture `Qwen2ForCausalLM`",
+        ),
+        (
+            "architectures",
+            json!(["Gemma3ForConditionalGeneration"]),
+            "supported: Gemma3ForCausalLM, which is its text model saved alone",
+        ),
+        (
+            "model_type",
+            json!("qwen2"),
+            "`model_type` must be llama, as LlamaForCausalLM is, found qwen2",
         ),
         ("hidden_size", json!(null), "`hidden_size` must be set"),
         (
@@ -492,6 +502,7 @@ fn sliding_windows_bound_the_context_where_the_family_has_them() {
         (json!(true), json!(["sliding_attention"]), false),
     ] {
         folder.config["use_sliding_window"] = switch.clone();
+        folder.config["max_window_layers"] = json!(0);
         folder.config["layer_types"] = listed.clone();
         let fit = folder.write().check::<TinyQwen2>();
         assert_eq!(fit.is_ok(), fits, "{switch} {listed}: {fit:?}");
@@ -573,6 +584,7 @@ fn tensors_are_refused_by_name() {
         .check::<TinyLlama>()
         .expect("old checkpoints hold a table of frequencies");
     folder.config["architectures"] = json!(["Qwen3ForCausalLM"]);
+    folder.config["head_dim"] = json!(TINY.head_dim);
     let message = folder.write().refusal::<TinyQwen3>();
     assert!(
         message.contains("tensor `model.layers.0.self_attn.q_norm.weight` is missing"),
@@ -581,15 +593,22 @@ fn tensors_are_refused_by_name() {
 }
 
 #[test]
-fn embeddings_are_tied_by_the_config_or_for_want_of_an_output_matrix() {
+fn embeddings_are_tied_by_the_config_alone() {
     let mut folder = Folder::new();
     assert!(!folder.write().check::<TinyLlama>().unwrap().tied);
     folder.config["tie_word_embeddings"] = json!(true);
     assert!(folder.write().check::<TinyLlama>().unwrap().tied);
     folder.tensors.pop();
     assert!(folder.write().check::<TinyLlama>().unwrap().tied);
-    folder.config["tie_word_embeddings"] = json!(false);
-    assert!(folder.write().check::<TinyLlama>().unwrap().tied);
+    // A list of shards that lost the output matrix must not turn into a model with another one.
+    for untied in [json!(false), json!(null)] {
+        folder.config["tie_word_embeddings"] = untied;
+        let message = folder.write().refusal::<TinyLlama>();
+        assert!(
+            message.contains("tensor `lm_head.weight` is missing, expected shape [10, 8]"),
+            "{message}"
+        );
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::ChatError;
-use crate::checkpoint::{CheckpointError, Object, read_bounded};
+use crate::checkpoint::{FileError, Object, read_bounded};
 
 /// Bytes of a template, or of a file that may hold several; the longest published ones have some 20,000.
 const TEMPLATE_LIMIT: u64 = 1 << 20;
@@ -66,7 +66,7 @@ fn tokens(object: &Object) -> impl Iterator<Item = (String, Value)> {
 }
 
 /// One template, or the one called `default` of a list.
-fn in_config(config: &Object) -> Result<Option<String>, CheckpointError> {
+fn in_config(config: &Object) -> Result<Option<String>, FileError> {
     let expected =
         "a template, or a list of objects with `name` and `template` of which one is `default`";
     let refuse = |found: &str| config.refuse("chat_template", expected, found);

@@ -2,40 +2,15 @@
 
 use std::path::PathBuf;
 
+use engine_model::FileError;
+
 use crate::backend::DeviceError;
 
 /// A checkpoint that is damaged, or that this engine was not built for.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
-    #[error("cannot read {}: {source}", file.display())]
-    Read {
-        file: PathBuf,
-        source: std::io::Error,
-    },
-    #[error("{} is not a regular file", file.display())]
-    NotAFile { file: PathBuf },
-    #[error("{} has {bytes} bytes, more than the {limit} that a file of its kind may have", file.display())]
-    TooLarge {
-        file: PathBuf,
-        bytes: u64,
-        limit: u64,
-    },
-    #[error("{} is not valid JSON: {reason}", file.display())]
-    Json { file: PathBuf, reason: String },
-    #[error("{}: `{field}` must be {expected}, found {found}", file.display())]
-    Field {
-        file: PathBuf,
-        field: String,
-        expected: String,
-        found: String,
-    },
-    #[error("{}: {what} `{found}` is not supported; supported: {supported}", file.display())]
-    Unsupported {
-        file: PathBuf,
-        what: &'static str,
-        found: String,
-        supported: String,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     #[error(
         "{}: this engine was built for the {family} family ({accepted}), found the architecture `{found}`",
         file.display()

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::config::JSON_LIMIT;
-use super::{CheckpointError, Object};
+use engine_model::{Config, FileError, Object};
 
 /// Defaults for requests that leave a setting open. A setting that the file leaves open is `None`; fields that mean
 /// nothing to this engine are not read.
@@ -22,14 +21,14 @@ pub struct GenerationConfig {
 
 impl GenerationConfig {
     /// The folder's settings; all open where there is no file.
-    pub fn read(dir: &Path) -> Result<Self, CheckpointError> {
-        match Object::read(&dir.join("generation_config.json"), JSON_LIMIT)? {
+    pub fn read(dir: &Path) -> Result<Self, FileError> {
+        match Object::read(&dir.join("generation_config.json"), Config::LIMIT)? {
             Some(object) => Self::from_object(&object),
             None => Ok(Self::default()),
         }
     }
 
-    fn from_object(object: &Object) -> Result<Self, CheckpointError> {
+    fn from_object(object: &Object) -> Result<Self, FileError> {
         let share = |field| {
             let number = object.number(field, "a number from 0 to 1", |x| (0.0..=1.0).contains(&x));
             number.map(narrow)

@@ -7,6 +7,8 @@ use memmap2::Mmap;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Metadata, TensorInfo};
 
+use engine_model::{FileError, Reason};
+
 use super::CheckpointError;
 
 /// Bytes of a header. The format allows 100 MB; a model of 100,000 tensors has about 12.
@@ -30,9 +32,9 @@ impl Shard {
         let (file, bytes) = open_regular(path)?;
         // SAFETY: a map of a file is sound as long as nobody shortens or rewrites the file. That is for whoever
         // runs the engine to keep, as for its own executable; the folder is opened read-only and never written.
-        let map = unsafe { Mmap::map(&file) }.map_err(|source| CheckpointError::Read {
+        let map = unsafe { Mmap::map(&file) }.map_err(|error| FileError {
             file: path.to_path_buf(),
-            source,
+            reason: Reason::Unreadable(error),
         })?;
         let refuse = |reason| CheckpointError::Shard {
             file: path.to_path_buf(),
@@ -59,17 +61,16 @@ impl Shard {
     }
 }
 
-fn open_regular(path: &Path) -> Result<(File, u64), CheckpointError> {
-    let failed = |source| CheckpointError::Read {
+fn open_regular(path: &Path) -> Result<(File, u64), FileError> {
+    let refuse = |reason| FileError {
         file: path.to_path_buf(),
-        source,
+        reason,
     };
+    let failed = |error| refuse(Reason::Unreadable(error));
     let metadata = std::fs::metadata(path).map_err(failed)?;
     // Opening a pipe would wait for its writer.
     if !metadata.is_file() {
-        return Err(CheckpointError::NotAFile {
-            file: path.to_path_buf(),
-        });
+        return Err(refuse(Reason::NotAFile));
     }
     Ok((File::open(path).map_err(failed)?, metadata.len()))
 }

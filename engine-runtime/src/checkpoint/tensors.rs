@@ -75,7 +75,7 @@ impl Tensors {
                 opened.insert(name.clone(), shard);
             }
             if tensors.shard_of.get(tensor) != opened.get(&name) {
-                return Err(map.refuse(tensor, "the shard that holds it", name));
+                return Err(map.refuse(tensor, "the shard that holds it", name).into());
             }
         }
         Ok(tensors)

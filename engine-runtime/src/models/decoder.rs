@@ -14,14 +14,16 @@ mod source;
 use std::marker::PhantomData;
 
 use activations::Activations;
-pub use family::{Biases, Family};
+pub use family::Family;
 use layer::Layer;
 use norm::Norm;
 use progress::Progress;
 use source::Source;
 
 use super::rope::angles;
-use super::shape::{self, Dims, Shape};
+use engine_model::Dims;
+
+use super::shape::{self, Shape};
 use crate::backend::{Backend, DeviceError, HeadLayout, Ops, RopeTable};
 use crate::batch::{Capacity, DeviceBatch};
 use crate::checkpoint::{Checkpoint, CheckpointError, Fit, LoadError};
@@ -66,14 +68,14 @@ impl<R: Recipe, F: Family, S: Shape> Model<R> for Decoder<R, F, S> {
             .iter()
             .map(|layer| Layer::load(device, layer, config, &mut progress))
             .collect::<Result<_, _>>()?;
-        let norm = Norm::load(device, &source.norm, config.norm_eps)?;
+        let norm = Norm::load(device, &source.norm, config.norm.eps)?;
         progress.add(source.norm.values.bytes());
         let head = match source.head {
             Some(head) => Some(device.pack("output matrix", &[head])?),
             None => None,
         };
         progress.finish();
-        let table = angles(&config.rope, config.dims.head_dim, limits.max_model_len);
+        let table = angles(&config.ropes[0], config.dims.head_dim, limits.max_model_len);
         let mut cos = device.alloc("rotary cosines", table.cos.len())?;
         let mut sin = device.alloc("rotary sines", table.sin.len())?;
         device.upload(&mut cos, &table.cos)?;
@@ -161,19 +163,28 @@ impl<R: Recipe, F: Family, S: Shape> Decoder<R, F, S> {
         limits: &Limits,
     ) -> Result<Source<'a>, CheckpointError> {
         let config = &checkpoint.config;
-        if !F::ARCHITECTURES.contains(&config.architecture.as_str()) {
+        if config.family.code() != Some(F::CODE) {
+            let accepted: Vec<_> = F::CODE.architectures().collect();
             return Err(CheckpointError::Architecture {
                 file: config.file.clone(),
                 family: F::NAME,
-                accepted: F::ARCHITECTURES.join(", "),
+                accepted: accepted.join(", "),
                 found: config.architecture.clone(),
             });
+        }
+        config.served()?;
+        if let Some(quantization) = &config.quantization {
+            let found = quantization.method.as_str();
+            let supported = "weights in f32, f16 or bf16";
+            return Err(config
+                .unsupported("quantization_config", found, supported)
+                .into());
         }
         shape::check::<S>(config)?;
         let Limits { max_model_len, .. } = *limits;
         let bounds = [
             ("max_position_embeddings", Some(config.max_positions)),
-            ("sliding_window", F::window(config)),
+            ("sliding_window", config.shortest_window()),
         ];
         for (field, limit) in bounds {
             if let Some(limit) = limit.filter(|&limit| max_model_len > limit) {

@@ -5,7 +5,7 @@
 
 use std::f64::consts::PI;
 
-use crate::checkpoint::{RopeConfig, RopeScaling};
+use engine_model::{Rope, RopeScaling};
 
 /// cos and sin [positions, head_dim / 2].
 pub(super) struct Angles {
@@ -13,7 +13,7 @@ pub(super) struct Angles {
     pub(super) sin: Vec<f32>,
 }
 
-pub(super) fn angles(rope: &RopeConfig, head_dim: usize, positions: usize) -> Angles {
+pub(super) fn angles(rope: &Rope, head_dim: usize, positions: usize) -> Angles {
     let frequencies = frequencies(rope, head_dim);
     let factor = match rope.scaling {
         RopeScaling::Yarn {
@@ -33,7 +33,7 @@ pub(super) fn angles(rope: &RopeConfig, head_dim: usize, positions: usize) -> An
 }
 
 /// [head_dim / 2], radians a position.
-fn frequencies(rope: &RopeConfig, head_dim: usize) -> Vec<f32> {
+fn frequencies(rope: &Rope, head_dim: usize) -> Vec<f32> {
     (0..head_dim / 2)
         .map(|pair| {
             let exponent = (2 * pair) as f64 / head_dim as f64;
@@ -46,7 +46,7 @@ fn frequencies(rope: &RopeConfig, head_dim: usize) -> Vec<f32> {
 
 fn factor(scaling: RopeScaling) -> f64 {
     match scaling {
-        RopeScaling::Default => 1.0,
+        RopeScaling::Default | RopeScaling::LongRope => 1.0,
         RopeScaling::Linear { factor }
         | RopeScaling::Llama3 { factor, .. }
         | RopeScaling::Yarn { factor, .. } => factor,
@@ -55,9 +55,10 @@ fn factor(scaling: RopeScaling) -> f64 {
 
 /// How much of a frequency is kept, from 0, divided by the factor, to 1, left as it is; as transformers'
 /// `modeling_rope_utils.py`.
-fn kept(rope: &RopeConfig, head_dim: usize, pair: usize, frequency: f64) -> f64 {
+fn kept(rope: &Rope, head_dim: usize, pair: usize, frequency: f64) -> f64 {
     match rope.scaling {
-        RopeScaling::Default => 1.0,
+        // No family that is built has the long form.
+        RopeScaling::Default | RopeScaling::LongRope => 1.0,
         RopeScaling::Linear { .. } => 0.0,
         RopeScaling::Llama3 {
             low_freq_factor,

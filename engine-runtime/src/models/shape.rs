@@ -1,20 +1,8 @@
 //! Dimensions of a decoder, known when the engine is compiled or when it loads.
 
-use crate::checkpoint::{CheckpointError, Config};
+use engine_model::{Config, Dims};
 
-/// Dimensions of a decoder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dims {
-    pub layers: usize,
-    /// Elements of a row between the blocks.
-    pub hidden: usize,
-    pub q_heads: usize,
-    pub kv_heads: usize,
-    pub head_dim: usize,
-    /// Elements of a row inside the feed-forward block.
-    pub ffn: usize,
-    pub vocab: usize,
-}
+use crate::checkpoint::CheckpointError;
 
 /// Where a model's dimensions come from.
 pub trait Shape: Send + 'static {

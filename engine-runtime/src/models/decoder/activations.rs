@@ -3,8 +3,8 @@
 use super::head_layout;
 use crate::backend::{Backend, DeviceError, Ops};
 use crate::batch::{Capacity, DeviceBatch};
-use crate::models::shape::Dims;
 use crate::recipe::{Act, Array, Recipe};
+use engine_model::Dims;
 
 pub(super) struct Activations<R: Recipe> {
     /// [rows, hidden], what the blocks add to.

@@ -1,25 +1,12 @@
-//! What the families differ in.
+//! What the families differ in that costs code in an engine; the rest is data of the config.
 
-use crate::checkpoint::Config;
+use engine_model::ModelCode;
 
 /// What a family adds to the decoder.
 pub trait Family: Send + 'static {
     const NAME: &'static str;
-    /// Class names in transformers that are this family.
-    const ARCHITECTURES: &'static [&'static str];
+    /// Its row in the table of families, which says what it accepts.
+    const CODE: ModelCode;
     /// Each head of q and k is normalised before it is rotated.
     const HEAD_NORM: bool;
-
-    fn biases(config: &Config) -> Biases;
-
-    /// Positions that a token of some layer can look back on, where they are limited.
-    fn window(config: &Config) -> Option<usize>;
-}
-
-/// Which matrices have a bias.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Biases {
-    pub qkv: bool,
-    pub attention_out: bool,
-    pub mlp: bool,
 }

@@ -9,8 +9,8 @@ use super::{Family, head_layout};
 use crate::backend::{DeviceError, Ops, RopeTable};
 use crate::batch::DeviceBatch;
 use crate::checkpoint::Config;
-use crate::models::shape::Dims;
 use crate::recipe::{Cache, Recipe};
+use engine_model::Dims;
 
 pub(super) struct Layer<R: Recipe> {
     attention_norm: Norm<R>,
@@ -30,7 +30,7 @@ impl<R: Recipe> Layer<R> {
         config: &Config,
         progress: &mut Progress<'_>,
     ) -> Result<Self, DeviceError> {
-        let eps = config.norm_eps;
+        let eps = config.norm.eps;
         let layer = Self {
             attention_norm: Norm::load(device, &source.attention_norm, eps)?,
             qkv: Linear::load(device, "q, k and v projections", &source.qkv)?,

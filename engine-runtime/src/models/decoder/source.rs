@@ -2,14 +2,14 @@
 //!
 //! The one list of what a decoder is made of. Checking a checkpoint and loading it both go through here.
 
+use super::Family;
 use super::activations::Activations;
 use super::finder::{Finder, HEAD};
-use super::{Biases, Family};
 use crate::backend::{HostMatrix, HostValues};
 use crate::checkpoint::{Checkpoint, CheckpointError, Fit, HostVector, Memory, StoredAs};
 use crate::dtype::{Float, WeightFormat};
-use crate::models::shape::Dims;
 use crate::recipe::{Act, Limits, Recipe};
+use engine_model::{Biases, Dims};
 
 pub(super) struct Source<'a> {
     pub(super) embedding: HostMatrix<'a>,
@@ -43,12 +43,12 @@ impl<'a> Source<'a> {
         let dims = &config.dims;
         let mut finder = Finder::new(&checkpoint.tensors);
         let embedding = finder.matrix("model.embed_tokens.weight", dims.vocab, dims.hidden)?;
-        let biases = F::biases(config);
+        let biases = config.biases;
         let layers = (0..dims.layers)
             .map(|layer| LayerSource::find::<F>(&mut finder, layer, dims, biases))
             .collect::<Result<_, _>>()?;
         let norm = finder.vector("model.norm.weight", dims.hidden)?;
-        let tied = config.tied || !checkpoint.tensors.contains(HEAD);
+        let tied = config.tied;
         let head = match tied {
             true => None,
             false => Some(finder.matrix(HEAD, dims.vocab, dims.hidden)?),
@@ -151,7 +151,7 @@ impl<'a> LayerSource<'a> {
                     found.biases.push(finder.vector(&bias, *rows)?);
                 }
             }
-            Ok(found)
+            Ok::<_, CheckpointError>(found)
         };
         let qkv = [
             ("self_attn.q_proj", q),
