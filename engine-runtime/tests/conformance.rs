@@ -1,6 +1,6 @@
 //! One suite for all backends: every op against the `reference` one, and batch invariance bit by bit.
 //!
-//! Each backend runs the same tests under its own name. One whose instructions this machine lacks reports itself as
+//! Each backend runs the same tests under its own name. One whose instructions this machine lacks is reported as
 //! skipped. Tolerances are stated where they are used: f32 sums against f64 sums, and what a format rounds away.
 
 mod conformance {
@@ -13,23 +13,13 @@ mod conformance {
 
 use engine_runtime::backend::cpu::{Cpu, Portable};
 use engine_runtime::backend::reference::Reference;
-use engine_runtime::backend::{Backend, DeviceOptions, Input, Ops};
+use engine_runtime::backend::{Backend, Input, Ops};
 use engine_runtime::dtype::{BF16, Dense, Element, F16, F32, Float};
 
 /// A backend under test with weights in `D`, opened with any number of threads; `None` where this machine cannot.
 pub trait Subject<D: Float>: Ops<Dense<D>, Act = f32> {
     fn start(threads: usize) -> Option<Self> {
-        let options = DeviceOptions {
-            threads: Some(threads),
-        };
-        match Self::open(&options) {
-            Ok(device) => Some(device),
-            Err(error) => {
-                let thread = std::thread::current();
-                eprintln!("skipped {}: {error}", thread.name().unwrap_or_default());
-                None
-            }
-        }
+        engine_runtime::testing::device(threads)
     }
 }
 
