@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use engine_spec::selection::{CargoCall, Conflict, SELECTED, VARIABLE, tracked_files};
+use engine_spec::cargo::{CargoCall, Conflict, SELECTED, VARIABLE, tracked_files};
 
 fn main() {
     println!("cargo::rerun-if-env-changed={VARIABLE}");

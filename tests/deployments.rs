@@ -34,10 +34,7 @@ fn names(features: &toml::Value) -> Vec<String> {
 
 /// What each profile's plan needs, by the name of its file.
 fn planned() -> BTreeMap<String, Vec<String>> {
-    let machine = Machine {
-        arch: Arch::X86V4Bf16,
-        threads: 2,
-    };
+    let machine = Machine::imagined(Arch::X86V4Bf16);
     let files = fs::read_dir(Path::new(ROOT).join("profiles"))
         .unwrap()
         .map(|entry| entry.unwrap().path());

@@ -5,10 +5,9 @@
 
 mod matrix;
 pub mod page;
-mod profile;
-mod schema;
-
 pub mod picture;
+pub mod profile;
+mod schema;
 
 use std::io::Write;
 

@@ -103,7 +103,7 @@ fn human(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
         .map(str::to_owned)
         .collect();
     fact(out, "Cargo features", &features)?;
-    fact(out, "target", &[plan.rustc().triple.to_owned()])?;
+    fact(out, "target", &[plan.rustc().triple])?;
     fact(out, "rustc flags", &plan.rustc().flags())?;
     heading(out, "memory")?;
     memory::write(plan, out)

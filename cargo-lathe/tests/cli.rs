@@ -13,6 +13,8 @@ fn lathe(arguments: &[&str]) -> Command {
         .args(arguments)
         .current_dir(ROOT)
         .env_remove("CLICOLOR_FORCE")
+        // A plan names the toolkit that a machine has; this one has none.
+        .envs(["LATHE_NVCC", "LATHE_NVRTC", "LATHE_CLANG"].map(|variable| (variable, "")))
         .stdin(Stdio::null());
     command
 }

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use engine_spec::selection::{SELECTED, tracked_files};
+use engine_spec::cargo::{SELECTED, tracked_files};
 use engine_spec::{Color, Diagnostics, Format, Machine, Plan, codegen};
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};

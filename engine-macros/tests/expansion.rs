@@ -6,10 +6,7 @@ use engine_spec::{Arch, Machine, codegen};
 use proc_macro2::{Ident, Span};
 
 /// `native` profiles need a machine; this one is always the same.
-const MACHINE: Machine = Machine {
-    arch: Arch::X86V4Bf16,
-    threads: 2,
-};
+const MACHINE: Machine = Machine::imagined(Arch::X86V4Bf16);
 
 /// The recipe of a profile as `cargo lathe expand` shows it. Parts that are not built yet have their types all the same.
 fn expand(path: &Path) -> String {

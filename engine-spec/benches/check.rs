@@ -11,10 +11,7 @@ const LIMIT: Duration = Duration::from_millis(10);
 const RUNS: usize = 51;
 
 fn main() {
-    let machine = Machine {
-        arch: Arch::X86V4Bf16,
-        threads: 2,
-    };
+    let machine = Machine::imagined(Arch::X86V4Bf16);
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut slowest = (Duration::ZERO, String::new());
     for folder in ["profiles", "tests/profiles/good", "tests/profiles/bad"] {

@@ -8,24 +8,29 @@
 #![forbid(unsafe_code)]
 
 pub mod arch;
+pub mod cargo;
 #[cfg(feature = "codegen")]
 pub mod codegen;
 pub mod diagnostics;
+pub mod dtype;
 pub mod family;
 pub mod feature;
+pub mod host;
 pub mod machine;
 pub mod manifest;
 pub mod matrix;
 pub mod model;
+mod named;
 pub mod nearest;
 pub mod plan;
 pub mod profile;
 pub mod rules;
-pub mod selection;
 pub mod shape;
 pub mod sku;
 pub mod spell;
 pub mod target;
+pub mod toolkit;
+pub mod weight_format;
 
 use std::path::Path;
 
@@ -33,6 +38,7 @@ pub use arch::Arch;
 pub use diagnostics::{Code, Color, Diagnostic, Diagnostics, Format};
 pub use family::{BackendKind, Family};
 pub use feature::{Feature, FeatureSet};
+pub use host::{Host, Processor};
 pub use machine::Machine;
 pub use manifest::Manifest;
 pub use matrix::{MATRIX, Matrix, Mode};

@@ -5,7 +5,6 @@
 //! [`Plan::decisions`]. Only [`crate::plan()`] makes one, and everything after it is infallible.
 
 mod decision;
-mod flags;
 mod hash;
 mod kernels;
 mod memory;
@@ -16,12 +15,13 @@ use serde::Serialize;
 use crate::family::BackendKind;
 use crate::feature::{Feature, FeatureSet};
 use crate::matrix::Mode;
-use crate::model::{Dtype, ModelFamily, WeightFormat, named};
+use crate::model::{Dtype, ModelFamily, WeightFormat};
+use crate::named::named;
 use crate::shape::Shape;
 use crate::target::Target;
+use crate::toolkit::Toolkit;
 
 pub use decision::{Decision, Origin};
-pub use flags::Rustc;
 pub use kernels::Kernel;
 pub use memory::{KvMemory, MemoryReport};
 pub(crate) use resolve::resolve;
@@ -70,17 +70,6 @@ named! {
         Avx2 = "Avx2",
         Portable = "Portable",
     }
-}
-
-/// Which device compiler.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Toolkit {
-    /// A CPU engine needs rustc alone.
-    Rustc,
-    /// The first one found that makes code for the target.
-    Any,
-    Only(crate::model::Toolkit),
 }
 
 /// Which model, in which numbers.

@@ -13,9 +13,10 @@ use std::path::Path;
 use crate::diagnostics::{Diagnostics, Source, Span};
 use crate::feature::{Feature, FeatureSet};
 use crate::matrix::{CellId, Mode};
-use crate::model::{Dtype, ModelFamily, Toolkit, WeightFormat};
+use crate::model::{Dtype, ModelFamily, WeightFormat};
 use crate::shape::Shape;
 use crate::target::TargetName;
+use crate::toolkit::Toolkit;
 
 pub use table::{Value, Values};
 

@@ -1,13 +1,15 @@
-//! Devices that people rent and buy, with the figures that a plan needs.
+//! Devices that people rent and buy, with the figures that are asked for when one is chosen.
 //!
-//! Only makers' figures, each with the paper it comes from; what follows from them (how many sequences fit, how fast
-//! a token can be) is worked out in [`mod@crate::plan`]. A CPU's memory belongs to the machine and not to the part, so a
-//! profile for one says how much is for keys and values (`kv-memory`).
+//! Only makers' figures, each with the paper it comes from. Memory and host go into a plan; the others are what
+//! `cargo lathe explain DEVICE` shows, so that devices can be held against each other. A CPU's memory belongs to the
+//! machine and not to the part, so a profile for one says how much is for keys and values (`kv-memory`).
 
 use serde::Serialize;
 
+use self::{HostKind::*, Memory::*};
 use crate::arch::Arch::{self, *};
 use crate::family::Family;
+use crate::host::Processor;
 
 /// One device.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -15,6 +17,8 @@ pub struct Sku {
     /// The name in a profile.
     pub name: &'static str,
     pub arch: Arch,
+    /// The processors that it comes with.
+    pub host: HostKind,
     pub memory: Memory,
     /// Peak memory bandwidth in GB/s (10^9 bytes); of one socket for a CPU.
     pub bandwidth: f32,
@@ -27,14 +31,51 @@ pub struct Sku {
     pub source: &'static str,
 }
 
-/// How much memory a device has.
+/// The processors beside a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostKind {
+    /// A card or a board that goes into any server.
+    Any,
+    X86,
+    Arm,
+}
+
+impl HostKind {
+    /// The processor, where the device leaves no choice.
+    pub const fn processor(self) -> Option<Processor> {
+        match self {
+            HostKind::Any => None,
+            HostKind::X86 => Some(Processor::X86_64),
+            HostKind::Arm => Some(Processor::Aarch64),
+        }
+    }
+}
+
+/// How much memory a device has: GiB as the maker counts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Memory {
-    /// Soldered on: GiB as the maker counts them.
-    Gib(u64),
+    /// Its own, all of it for programs.
+    Own(u64),
+    /// Its own, of which error correction takes a sixteenth: GDDR6 stores its check bits among the data. Where it can
+    /// be switched off it is counted as on, as servers leave it.
+    Checked(u64),
+    /// The machine's, which the host's programs use too.
+    Shared(u64),
     /// Whatever the machine was bought with.
     Machine,
+}
+
+impl Memory {
+    /// Bytes as the driver reports them, where the device decides it.
+    pub const fn reported(self) -> Option<u64> {
+        match self {
+            Memory::Own(gib) | Memory::Shared(gib) => Some(gib << 30),
+            Memory::Checked(gib) => Some((gib << 30) / 16 * 15),
+            Memory::Machine => None,
+        }
+    }
 }
 
 impl Sku {
@@ -48,106 +89,80 @@ impl Sku {
     }
 }
 
-const fn sku(
-    name: &'static str,
-    arch: Arch,
-    gib: u64,
-    bandwidth: f32,
-    units: u32,
-    scratch: u32,
-    source: &'static str,
-) -> Sku {
-    let memory = if gib == 0 {
-        Memory::Machine
-    } else {
-        Memory::Gib(gib)
-    };
-    Sku {
-        name,
-        arch,
-        memory,
-        bandwidth,
-        units,
-        scratch,
-        source,
-    }
-}
-
 /// The catalogue, family by family. Shared memory a block is from the CUDA C++ Programming Guide, "Technical
 /// specifications per compute capability" (96, 64, 163, 99, 99, 227 KiB), and the LDS size from the AMD instruction
-/// set guides (64 KiB); 0 GiB stands for the machine's own.
+/// set guides (64 KiB).
 #[rustfmt::skip]
 pub const SKUS: &[Sku] = &[
-    //   name                    arch       GiB   GB/s     units scratch  source
-    sku("v100-pcie-16gb",        Sm70,       16,  900.0,   80,   96, "NVIDIA V100 datasheet"),
-    sku("v100-pcie-32gb",        Sm70,       32,  900.0,   80,   96, "NVIDIA V100 datasheet"),
-    sku("v100-sxm2-16gb",        Sm70,       16,  900.0,   80,   96, "NVIDIA V100 datasheet; Tesla V100 whitepaper"),
-    sku("v100-sxm2-32gb",        Sm70,       32,  900.0,   80,   96, "NVIDIA V100 datasheet"),
-    sku("v100s-pcie-32gb",       Sm70,       32, 1134.0,   80,   96, "NVIDIA V100 datasheet, V100S"),
-    sku("jetson-agx-xavier",     Sm72,       32,  136.5,    8,   96, "Jetson AGX Xavier data sheet"),
+    Sku { name: "v100-pcie-16gb",        arch: Sm70,      host: Any, memory: Own(16),      bandwidth:  900.0, units:  80, scratch:   96, source: "NVIDIA V100 datasheet" },
+    Sku { name: "v100-pcie-32gb",        arch: Sm70,      host: Any, memory: Own(32),      bandwidth:  900.0, units:  80, scratch:   96, source: "NVIDIA V100 datasheet" },
+    Sku { name: "v100-sxm2-16gb",        arch: Sm70,      host: Any, memory: Own(16),      bandwidth:  900.0, units:  80, scratch:   96, source: "NVIDIA V100 datasheet; Tesla V100 whitepaper" },
+    Sku { name: "v100-sxm2-32gb",        arch: Sm70,      host: Any, memory: Own(32),      bandwidth:  900.0, units:  80, scratch:   96, source: "NVIDIA V100 datasheet" },
+    Sku { name: "v100s-pcie-32gb",       arch: Sm70,      host: Any, memory: Own(32),      bandwidth: 1134.0, units:  80, scratch:   96, source: "NVIDIA V100 datasheet, V100S" },
+    Sku { name: "jetson-agx-xavier",     arch: Sm72,      host: Arm, memory: Shared(32),   bandwidth:  136.5, units:   8, scratch:   96, source: "Jetson AGX Xavier data sheet" },
 
-    sku("t4",                    Sm75,       16,  320.0,   40,   64, "NVIDIA T4 datasheet; Turing whitepaper"),
-    sku("rtx-2080-ti",           Sm75,       11,  616.0,   68,   64, "NVIDIA Turing whitepaper"),
-    sku("quadro-rtx-8000",       Sm75,       48,  672.0,   72,   64, "Quadro RTX 8000 datasheet; Turing whitepaper"),
+    Sku { name: "t4",                    arch: Sm75,      host: Any, memory: Checked(16),  bandwidth:  320.0, units:  40, scratch:   64, source: "NVIDIA T4 datasheet; Turing whitepaper" },
+    Sku { name: "rtx-2080-ti",           arch: Sm75,      host: Any, memory: Own(11),      bandwidth:  616.0, units:  68, scratch:   64, source: "NVIDIA Turing whitepaper" },
+    Sku { name: "quadro-rtx-8000",       arch: Sm75,      host: Any, memory: Checked(48),  bandwidth:  672.0, units:  72, scratch:   64, source: "Quadro RTX 8000 datasheet; Turing whitepaper" },
 
-    sku("a100-pcie-40gb",        Sm80,       40, 1555.0,  108,  163, "NVIDIA A100 datasheet; Ampere whitepaper"),
-    sku("a100-sxm4-40gb",        Sm80,       40, 1555.0,  108,  163, "NVIDIA A100 datasheet; Ampere whitepaper"),
-    sku("a100-pcie-80gb",        Sm80,       80, 1935.0,  108,  163, "NVIDIA A100 80GB datasheet"),
-    sku("a100-sxm4-80gb",        Sm80,       80, 2039.0,  108,  163, "NVIDIA A100 80GB datasheet"),
-    sku("a30",                   Sm80,       24,  933.0,   56,  163, "NVIDIA A30 datasheet"),
-    sku("a10",                   Sm86,       24,  600.0,   72,   99, "NVIDIA A10 datasheet"),
-    sku("a40",                   Sm86,       48,  696.0,   84,   99, "NVIDIA A40 datasheet"),
-    sku("rtx-a6000",             Sm86,       48,  768.0,   84,   99, "NVIDIA RTX A6000 datasheet"),
-    sku("rtx-3090",              Sm86,       24,  936.0,   82,   99, "NVIDIA GA102 whitepaper"),
-    sku("jetson-agx-orin-64gb",  Sm87,       64,  204.8,   16,  163, "Jetson AGX Orin series data sheet"),
+    Sku { name: "a100-pcie-40gb",        arch: Sm80,      host: Any, memory: Own(40),      bandwidth: 1555.0, units: 108, scratch:  163, source: "NVIDIA A100 datasheet; Ampere whitepaper" },
+    Sku { name: "a100-sxm4-40gb",        arch: Sm80,      host: Any, memory: Own(40),      bandwidth: 1555.0, units: 108, scratch:  163, source: "NVIDIA A100 datasheet; Ampere whitepaper" },
+    Sku { name: "a100-pcie-80gb",        arch: Sm80,      host: Any, memory: Own(80),      bandwidth: 1935.0, units: 108, scratch:  163, source: "NVIDIA A100 80GB datasheet" },
+    Sku { name: "a100-sxm4-80gb",        arch: Sm80,      host: Any, memory: Own(80),      bandwidth: 2039.0, units: 108, scratch:  163, source: "NVIDIA A100 80GB datasheet" },
+    Sku { name: "a30",                   arch: Sm80,      host: Any, memory: Own(24),      bandwidth:  933.0, units:  56, scratch:  163, source: "NVIDIA A30 datasheet" },
+    Sku { name: "a10",                   arch: Sm86,      host: Any, memory: Checked(24),  bandwidth:  600.0, units:  72, scratch:   99, source: "NVIDIA A10 datasheet" },
+    Sku { name: "a40",                   arch: Sm86,      host: Any, memory: Checked(48),  bandwidth:  696.0, units:  84, scratch:   99, source: "NVIDIA A40 datasheet" },
+    Sku { name: "rtx-a6000",             arch: Sm86,      host: Any, memory: Checked(48),  bandwidth:  768.0, units:  84, scratch:   99, source: "NVIDIA RTX A6000 datasheet" },
+    Sku { name: "rtx-3090",              arch: Sm86,      host: Any, memory: Own(24),      bandwidth:  936.0, units:  82, scratch:   99, source: "NVIDIA GA102 whitepaper" },
+    Sku { name: "jetson-agx-orin-64gb",  arch: Sm87,      host: Arm, memory: Shared(64),   bandwidth:  204.8, units:  16, scratch:  163, source: "Jetson AGX Orin series data sheet" },
 
-    sku("l4",                    Sm89,       24,  300.0,   58,   99, "NVIDIA L4 datasheet"),
-    sku("l40",                   Sm89,       48,  864.0,  142,   99, "NVIDIA L40 datasheet"),
-    sku("l40s",                  Sm89,       48,  864.0,  142,   99, "NVIDIA L40S datasheet"),
-    sku("rtx-4090",              Sm89,       24, 1008.0,  128,   99, "NVIDIA Ada whitepaper"),
-    sku("rtx-6000-ada",          Sm89,       48,  960.0,  142,   99, "NVIDIA RTX 6000 Ada datasheet"),
+    Sku { name: "l4",                    arch: Sm89,      host: Any, memory: Checked(24),  bandwidth:  300.0, units:  58, scratch:   99, source: "NVIDIA L4 datasheet" },
+    Sku { name: "l40",                   arch: Sm89,      host: Any, memory: Checked(48),  bandwidth:  864.0, units: 142, scratch:   99, source: "NVIDIA L40 datasheet" },
+    Sku { name: "l40s",                  arch: Sm89,      host: Any, memory: Checked(48),  bandwidth:  864.0, units: 142, scratch:   99, source: "NVIDIA L40S datasheet" },
+    Sku { name: "rtx-4090",              arch: Sm89,      host: Any, memory: Own(24),      bandwidth: 1008.0, units: 128, scratch:   99, source: "NVIDIA Ada whitepaper" },
+    Sku { name: "rtx-6000-ada",          arch: Sm89,      host: Any, memory: Checked(48),  bandwidth:  960.0, units: 142, scratch:   99, source: "NVIDIA RTX 6000 Ada datasheet" },
 
-    sku("h100-pcie-80gb",        Sm90,       80, 2039.0,  114,  227, "NVIDIA H100 whitepaper and PCIe product brief"),
-    sku("h100-sxm5-80gb",        Sm90,       80, 3352.0,  132,  227, "NVIDIA H100 whitepaper and datasheet"),
-    sku("h100-nvl-94gb",         Sm90,       94, 3938.0,  132,  227, "NVIDIA H100 NVL product brief"),
-    sku("h200-sxm-141gb",        Sm90,      141, 4800.0,  132,  227, "NVIDIA H200 datasheet"),
-    sku("h200-nvl-141gb",        Sm90,      141, 4800.0,  132,  227, "NVIDIA H200 datasheet"),
-    sku("gh200-96gb",            Sm90,       96, 4000.0,  132,  227, "NVIDIA GH200 datasheet"),
-    sku("gh200-144gb",           Sm90,      144, 4900.0,  132,  227, "NVIDIA GH200 datasheet"),
+    Sku { name: "h100-pcie-80gb",        arch: Sm90,      host: Any, memory: Own(80),      bandwidth: 2039.0, units: 114, scratch:  227, source: "NVIDIA H100 whitepaper and PCIe product brief" },
+    Sku { name: "h100-sxm5-80gb",        arch: Sm90,      host: Any, memory: Own(80),      bandwidth: 3352.0, units: 132, scratch:  227, source: "NVIDIA H100 whitepaper and datasheet" },
+    Sku { name: "h100-nvl-94gb",         arch: Sm90,      host: Any, memory: Own(94),      bandwidth: 3938.0, units: 132, scratch:  227, source: "NVIDIA H100 NVL product brief" },
+    Sku { name: "h200-sxm-141gb",        arch: Sm90,      host: Any, memory: Own(141),     bandwidth: 4800.0, units: 132, scratch:  227, source: "NVIDIA H200 datasheet" },
+    Sku { name: "h200-nvl-141gb",        arch: Sm90,      host: Any, memory: Own(141),     bandwidth: 4800.0, units: 132, scratch:  227, source: "NVIDIA H200 datasheet" },
+    Sku { name: "gh200-96gb",            arch: Sm90,      host: Arm, memory: Own(96),      bandwidth: 4000.0, units: 132, scratch:  227, source: "NVIDIA GH200 datasheet" },
+    Sku { name: "gh200-144gb",           arch: Sm90,      host: Arm, memory: Own(144),     bandwidth: 4900.0, units: 132, scratch:  227, source: "NVIDIA GH200 datasheet" },
 
-    sku("mi50-32gb",             Gfx906,     32, 1024.0,   60,   64, "AMD Radeon Instinct MI50 datasheet"),
-    sku("mi60",                  Gfx906,     32, 1024.0,   64,   64, "AMD Radeon Instinct MI60 datasheet"),
-    sku("mi100",                 Gfx908,     32, 1228.8,  120,   64, "AMD Instinct MI100 brochure; CDNA whitepaper"),
-    sku("mi210",                 Gfx90a,     64, 1638.4,  104,   64, "AMD Instinct MI210 brochure"),
-    sku("mi250",                 Gfx90a,     64, 1638.4,  104,   64, "AMD Instinct MI250 datasheet, one of its two dies: each is a device of its own"),
-    sku("mi250x",                Gfx90a,     64, 1638.4,  110,   64, "AMD Instinct MI250X datasheet, one of its two dies: each is a device of its own"),
-    sku("mi300a",                Gfx942,    128, 5300.0,  228,   64, "AMD Instinct MI300A datasheet"),
-    sku("mi300x",                Gfx942,    192, 5300.0,  304,   64, "AMD Instinct MI300X datasheet"),
-    sku("mi325x",                Gfx942,    256, 6000.0,  304,   64, "AMD Instinct MI325X datasheet"),
-    sku("rx-6900-xt",            Gfx1030,    16,  512.0,   80,   64, "AMD Radeon RX 6900 XT product page"),
-    sku("rx-7900-xt",            Gfx1100,    20,  800.0,   84,   64, "AMD Radeon RX 7900 XT product page"),
-    sku("rx-7900-xtx",           Gfx1100,    24,  960.0,   96,   64, "AMD Radeon RX 7900 XTX product page"),
+    Sku { name: "mi50-32gb",             arch: Gfx906,    host: Any, memory: Own(32),      bandwidth: 1024.0, units:  60, scratch:   64, source: "AMD Radeon Instinct MI50 datasheet" },
+    Sku { name: "mi60",                  arch: Gfx906,    host: Any, memory: Own(32),      bandwidth: 1024.0, units:  64, scratch:   64, source: "AMD Radeon Instinct MI60 datasheet" },
+    Sku { name: "mi100",                 arch: Gfx908,    host: Any, memory: Own(32),      bandwidth: 1228.8, units: 120, scratch:   64, source: "AMD Instinct MI100 brochure; CDNA whitepaper" },
+    Sku { name: "mi210",                 arch: Gfx90a,    host: Any, memory: Own(64),      bandwidth: 1638.4, units: 104, scratch:   64, source: "AMD Instinct MI210 brochure" },
+    Sku { name: "mi250",                 arch: Gfx90a,    host: Any, memory: Own(64),      bandwidth: 1638.4, units: 104, scratch:   64, source: "AMD Instinct MI250 datasheet, one of its two dies: each is a device of its own" },
+    Sku { name: "mi250x",                arch: Gfx90a,    host: Any, memory: Own(64),      bandwidth: 1638.4, units: 110, scratch:   64, source: "AMD Instinct MI250X datasheet, one of its two dies: each is a device of its own" },
+    Sku { name: "mi300a",                arch: Gfx942,    host: X86, memory: Shared(128),  bandwidth: 5300.0, units: 228, scratch:   64, source: "AMD Instinct MI300A datasheet" },
+    Sku { name: "mi300x",                arch: Gfx942,    host: Any, memory: Own(192),     bandwidth: 5300.0, units: 304, scratch:   64, source: "AMD Instinct MI300X datasheet" },
+    Sku { name: "mi325x",                arch: Gfx942,    host: Any, memory: Own(256),     bandwidth: 6000.0, units: 304, scratch:   64, source: "AMD Instinct MI325X datasheet" },
+    Sku { name: "rx-6900-xt",            arch: Gfx1030,   host: Any, memory: Own(16),      bandwidth:  512.0, units:  80, scratch:   64, source: "AMD Radeon RX 6900 XT product page" },
+    Sku { name: "rx-7900-xt",            arch: Gfx1100,   host: Any, memory: Own(20),      bandwidth:  800.0, units:  84, scratch:   64, source: "AMD Radeon RX 7900 XT product page" },
+    Sku { name: "rx-7900-xtx",           arch: Gfx1100,   host: Any, memory: Own(24),      bandwidth:  960.0, units:  96, scratch:   64, source: "AMD Radeon RX 7900 XTX product page" },
 
-    sku("epyc-7543",             X86V3,       0,  204.8,   32,  512, "AMD EPYC 7003 datasheet: 8 x DDR4-3200"),
-    sku("epyc-7763",             X86V3,       0,  204.8,   64,  512, "AMD EPYC 7003 datasheet: 8 x DDR4-3200"),
-    sku("epyc-9354",             X86V4Bf16,   0,  460.8,   32, 1024, "AMD EPYC 9004 datasheet: 12 x DDR5-4800"),
-    sku("epyc-9654",             X86V4Bf16,   0,  460.8,   96, 1024, "AMD EPYC 9004 datasheet: 12 x DDR5-4800"),
-    sku("epyc-9754",             X86V4Bf16,   0,  460.8,  128, 1024, "AMD EPYC 97x4 datasheet: 12 x DDR5-4800"),
-    sku("epyc-9755",             X86V4Bf16,   0,  576.0,  128, 1024, "AMD EPYC 9005 datasheet: 12 x DDR5-6000"),
-    sku("epyc-9965",             X86V4Bf16,   0,  576.0,  192, 1024, "AMD EPYC 9005 datasheet: 12 x DDR5-6000"),
-    sku("xeon-8280",             X86V4,       0,  140.8,   28, 1024, "Intel Xeon Platinum 8280 product page: 6 x DDR4-2933"),
-    sku("xeon-8358",             X86V4,       0,  204.8,   32, 1280, "Intel Xeon Platinum 8358 product page: 8 x DDR4-3200"),
-    sku("xeon-8380",             X86V4,       0,  204.8,   40, 1280, "Intel Xeon Platinum 8380 product page: 8 x DDR4-3200"),
-    sku("xeon-8480",             X86V4Bf16,   0,  307.2,   56, 2048, "Intel Xeon Platinum 8480+ product page: 8 x DDR5-4800"),
-    sku("xeon-8592",             X86V4Bf16,   0,  358.4,   64, 2048, "Intel Xeon Platinum 8592+ product page: 8 x DDR5-5600"),
-    sku("xeon-6980p",            X86V4Bf16,   0,  614.4,  128, 2048, "Intel Xeon 6980P product page: 12 x DDR5-6400"),
-    sku("ryzen-9-5950x",         X86V3,       0,   51.2,   16,  512, "AMD Ryzen 9 5950X product page: 2 x DDR4-3200"),
-    sku("ryzen-9-7950x",         X86V4Bf16,   0,   83.2,   16, 1024, "AMD Ryzen 9 7950X product page: 2 x DDR5-5200"),
-    sku("ryzen-9-9950x",         X86V4Bf16,   0,   89.6,   16, 1024, "AMD Ryzen 9 9950X product page: 2 x DDR5-5600"),
-    sku("core-i9-13900k",        X86V3,       0,   89.6,   24, 2048, "Intel Core i9-13900K product page: 2 x DDR5-5600, L2 of a performance core"),
-    sku("graviton3",             Aarch64,     0,  307.2,   64, 1024, "AWS Graviton3: 8 x DDR5-4800; Neoverse V1"),
-    sku("graviton4",             Aarch64,     0,  537.6,   96, 2048, "AWS Graviton4: 12 x DDR5-5600; Neoverse V2"),
-    sku("altra-q80-30",          Aarch64,     0,  204.8,   80, 1024, "Ampere Altra product brief: 8 x DDR4-3200"),
+    Sku { name: "epyc-7543",             arch: X86V3,     host: X86, memory: Machine,      bandwidth:  204.8, units:  32, scratch:  512, source: "AMD EPYC 7003 datasheet: 8 x DDR4-3200" },
+    Sku { name: "epyc-7763",             arch: X86V3,     host: X86, memory: Machine,      bandwidth:  204.8, units:  64, scratch:  512, source: "AMD EPYC 7003 datasheet: 8 x DDR4-3200" },
+    Sku { name: "epyc-9354",             arch: X86V4Bf16, host: X86, memory: Machine,      bandwidth:  460.8, units:  32, scratch: 1024, source: "AMD EPYC 9004 datasheet: 12 x DDR5-4800" },
+    Sku { name: "epyc-9654",             arch: X86V4Bf16, host: X86, memory: Machine,      bandwidth:  460.8, units:  96, scratch: 1024, source: "AMD EPYC 9004 datasheet: 12 x DDR5-4800" },
+    Sku { name: "epyc-9754",             arch: X86V4Bf16, host: X86, memory: Machine,      bandwidth:  460.8, units: 128, scratch: 1024, source: "AMD EPYC 97x4 datasheet: 12 x DDR5-4800" },
+    Sku { name: "epyc-9755",             arch: X86V4Bf16, host: X86, memory: Machine,      bandwidth:  576.0, units: 128, scratch: 1024, source: "AMD EPYC 9005 datasheet: 12 x DDR5-6000" },
+    Sku { name: "epyc-9965",             arch: X86V4Bf16, host: X86, memory: Machine,      bandwidth:  576.0, units: 192, scratch: 1024, source: "AMD EPYC 9005 datasheet: 12 x DDR5-6000" },
+    Sku { name: "xeon-8280",             arch: X86V4,     host: X86, memory: Machine,      bandwidth:  140.8, units:  28, scratch: 1024, source: "Intel Xeon Platinum 8280 product page: 6 x DDR4-2933" },
+    Sku { name: "xeon-8358",             arch: X86V4,     host: X86, memory: Machine,      bandwidth:  204.8, units:  32, scratch: 1280, source: "Intel Xeon Platinum 8358 product page: 8 x DDR4-3200" },
+    Sku { name: "xeon-8380",             arch: X86V4,     host: X86, memory: Machine,      bandwidth:  204.8, units:  40, scratch: 1280, source: "Intel Xeon Platinum 8380 product page: 8 x DDR4-3200" },
+    Sku { name: "xeon-8480",             arch: X86V4Bf16, host: X86, memory: Machine,      bandwidth:  307.2, units:  56, scratch: 2048, source: "Intel Xeon Platinum 8480+ product page: 8 x DDR5-4800" },
+    Sku { name: "xeon-8592",             arch: X86V4Bf16, host: X86, memory: Machine,      bandwidth:  358.4, units:  64, scratch: 2048, source: "Intel Xeon Platinum 8592+ product page: 8 x DDR5-5600" },
+    Sku { name: "xeon-6980p",            arch: X86V4Bf16, host: X86, memory: Machine,      bandwidth:  614.4, units: 128, scratch: 2048, source: "Intel Xeon 6980P product page: 12 x DDR5-6400" },
+    Sku { name: "ryzen-9-5950x",         arch: X86V3,     host: X86, memory: Machine,      bandwidth:   51.2, units:  16, scratch:  512, source: "AMD Ryzen 9 5950X product page: 2 x DDR4-3200" },
+    Sku { name: "ryzen-9-7950x",         arch: X86V4Bf16, host: X86, memory: Machine,      bandwidth:   83.2, units:  16, scratch: 1024, source: "AMD Ryzen 9 7950X product page: 2 x DDR5-5200" },
+    Sku { name: "ryzen-9-9950x",         arch: X86V4Bf16, host: X86, memory: Machine,      bandwidth:   89.6, units:  16, scratch: 1024, source: "AMD Ryzen 9 9950X product page: 2 x DDR5-5600" },
+    Sku { name: "core-i9-13900k",        arch: X86V3,     host: X86, memory: Machine,      bandwidth:   89.6, units:  24, scratch: 2048, source: "Intel Core i9-13900K product page: 2 x DDR5-5600, L2 of a performance core" },
+    Sku { name: "graviton3",             arch: Aarch64,   host: Arm, memory: Machine,      bandwidth:  307.2, units:  64, scratch: 1024, source: "AWS Graviton3: 8 x DDR5-4800; Neoverse V1" },
+    Sku { name: "graviton4",             arch: Aarch64,   host: Arm, memory: Machine,      bandwidth:  537.6, units:  96, scratch: 2048, source: "AWS Graviton4: 12 x DDR5-5600; Neoverse V2" },
+    Sku { name: "altra-q80-30",          arch: Aarch64,   host: Arm, memory: Machine,      bandwidth:  204.8, units:  80, scratch: 1024, source: "Ampere Altra product brief: 8 x DDR4-3200" },
 ];
 
 #[cfg(test)]
@@ -167,9 +182,11 @@ mod tests {
                 "{}",
                 sku.name
             );
-            assert_eq!(
-                sku.memory == Memory::Machine,
-                sku.family() == Family::Cpu,
+            let is_cpu = sku.family() == Family::Cpu;
+            assert_eq!(sku.memory == Memory::Machine, is_cpu, "{}", sku.name);
+            // A processor is its own host.
+            assert!(
+                !is_cpu || sku.host.processor() == sku.arch.processor(),
                 "{}",
                 sku.name
             );
@@ -183,6 +200,30 @@ mod tests {
             assert!(
                 SKUS.iter().any(|sku| sku.family() == family),
                 "{family} has a device"
+            );
+        }
+    }
+
+    /// What nvidia-smi reports, as far as it was at hand: at most 2 % of difference, which the driver keeps.
+    #[test]
+    fn memory_is_what_drivers_report() {
+        for (name, mib) in [
+            ("t4", 15_360_u64),
+            ("a10", 23_028),
+            ("a40", 46_068),
+            ("l4", 23_034),
+            ("l40s", 46_068),
+            ("v100-sxm2-16gb", 16_160),
+            ("rtx-4090", 24_564),
+            ("a100-sxm4-80gb", 81_251),
+            ("h100-sxm5-80gb", 81_559),
+            ("h100-nvl-94gb", 95_830),
+            ("h200-sxm-141gb", 143_771),
+        ] {
+            let counted = Sku::named(name).unwrap().memory.reported().unwrap() >> 20;
+            assert!(
+                mib <= counted && counted <= mib + mib / 50,
+                "{name}: {counted} MiB"
             );
         }
     }

@@ -1,11 +1,12 @@
-//! What a profile's `target` may say, and the one architecture that comes of it.
+//! What a profile's `target` may say, and what comes of it: one architecture for kernels, one host for the rest.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
 use crate::arch::Arch;
-use crate::family::Family;
+use crate::family::{BackendKind, Family};
+use crate::host::{Host, Processor};
 use crate::machine::Machine;
 use crate::sku::{SKUS, Sku};
 
@@ -16,7 +17,7 @@ pub enum TargetName {
     Native,
     Sku(&'static Sku),
     Arch(Arch),
-    /// Stands for the oldest architecture of the family, whose code its newer ones run.
+    /// Stands for the architecture whose code its devices run, with the exceptions of [`TargetName::left_out`].
     Family(Family),
 }
 
@@ -60,15 +61,50 @@ impl TargetName {
         }
     }
 
-    /// Whether one architecture's code runs on all that the name covers. AMD code objects run on the very chip that
-    /// they were made for, so the family `amd` does not say enough.
+    /// The processor that the engine's own code runs on, where the name leaves no choice.
+    pub fn processor(self, machine: &Machine) -> Option<Processor> {
+        match self {
+            TargetName::Sku(sku) => sku.host.processor(),
+            TargetName::Native => Some(machine.host.processor),
+            TargetName::Arch(_) | TargetName::Family(_) => self.arch(machine).processor(),
+        }
+    }
+
+    /// What the engine's own code is compiled for. Where the name leaves a choice it is the kind of machine that builds.
+    /// Devices are in servers, and servers run Linux; other code for this machine's processor is for its system too.
+    pub fn host(self, machine: &Machine) -> Host {
+        let processor = self.processor(machine).unwrap_or(machine.host.processor);
+        let is_here = processor == machine.host.processor
+            && !matches!(self, TargetName::Sku(_))
+            && self.arch(machine).family() == Family::Cpu;
+        match is_here {
+            true => machine.host,
+            false => Host::server(processor),
+        }
+    }
+
+    /// Whether one architecture's code runs on all, or nearly all, that the name covers. AMD code objects run on the
+    /// very chip that they were made for, so the family `amd` does not say enough.
     pub fn is_one_architecture(self) -> bool {
         self != TargetName::Family(Family::Amd)
     }
+
+    /// The architectures of NVIDIA's that do not run what is built for their family.
+    pub fn left_out(self) -> impl Iterator<Item = Arch> {
+        let family = match self {
+            TargetName::Family(family) if family.backend() == BackendKind::Cuda => Some(family),
+            _ => None,
+        };
+        family.into_iter().flat_map(|family| {
+            let devices = Arch::of(family).filter(|arch| SKUS.iter().any(|sku| sku.arch == *arch));
+            devices.filter(move |arch| !lead(family).runs_on(*arch))
+        })
+    }
 }
 
-/// The architecture whose code every device of the family runs (for AMD: its most common one).
-fn lead(family: Family) -> Arch {
+/// What is built for a family: the architecture whose code its devices run, but for those that are
+/// [left out](TargetName::left_out). AMD's run no code of each other; its most common one stands there for plans.
+pub const fn lead(family: Family) -> Arch {
     match family {
         Family::Volta => Arch::Sm70,
         Family::Turing => Arch::Sm75,
@@ -95,10 +131,21 @@ impl fmt::Display for TargetName {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Target {
     pub name: TargetName,
+    /// What kernels are compiled for.
     pub arch: Arch,
+    /// What everything else is compiled for.
+    pub host: Host,
 }
 
 impl Target {
+    pub fn new(name: TargetName, machine: &Machine) -> Target {
+        Target {
+            name,
+            arch: name.arch(machine),
+            host: name.host(machine),
+        }
+    }
+
     pub fn family(&self) -> Family {
         self.arch.family()
     }
@@ -112,7 +159,18 @@ impl Target {
             }
             TargetName::Sku(_) => format!("{}, the {} family", self.arch, family.title()),
             TargetName::Arch(_) => format!("the {} family", family.title()),
-            TargetName::Family(_) => format!("built for {}", self.arch),
+            TargetName::Family(_) => {
+                let strangers = self
+                    .name
+                    .left_out()
+                    .map(|arch| format!("{} ({arch})", arch.what()));
+                let strangers: Vec<String> = strangers.collect();
+                let remark = match strangers.as_slice() {
+                    [] => String::new(),
+                    strangers => format!(", which {} does not run", strangers.join(" and ")),
+                };
+                format!("built for {}{remark}", self.arch)
+            }
         }
     }
 }
@@ -124,6 +182,7 @@ impl Serialize for Target {
             name: String,
             arch: Arch,
             family: Family,
+            host: Host,
             #[serde(skip_serializing_if = "Option::is_none")]
             sku: Option<&'a Sku>,
         }
@@ -135,8 +194,65 @@ impl Serialize for Target {
             name: self.name.to_string(),
             arch: self.arch,
             family: self.family(),
+            host: self.host,
             sku,
         }
         .serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::System;
+
+    const MAC: Host = Host {
+        processor: Processor::Aarch64,
+        system: System::MacOs,
+    };
+
+    fn triple(name: &str, machine: &Machine) -> String {
+        TargetName::named(name).unwrap().host(machine).triple()
+    }
+
+    #[test]
+    fn the_host_is_the_devices_or_the_kind_that_builds() {
+        let pc = Machine::imagined(Arch::X86V3);
+        let arm = Machine::imagined(Arch::Aarch64);
+        let mac = Machine { host: MAC, ..arm };
+        let (x86_linux, arm_linux) = ("x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu");
+        for (name, on_pc, on_arm, on_mac) in [
+            ("gh200-96gb", arm_linux, arm_linux, arm_linux),
+            ("jetson-agx-orin-64gb", arm_linux, arm_linux, arm_linux),
+            ("mi300a", x86_linux, x86_linux, x86_linux),
+            ("h100-sxm5-80gb", x86_linux, arm_linux, arm_linux),
+            ("hopper", x86_linux, arm_linux, arm_linux),
+            ("epyc-9654", x86_linux, x86_linux, x86_linux),
+            ("graviton4", arm_linux, arm_linux, arm_linux),
+            ("x86-64-v3", x86_linux, x86_linux, x86_linux),
+            ("native", x86_linux, arm_linux, "aarch64-apple-darwin"),
+            ("portable", x86_linux, arm_linux, "aarch64-apple-darwin"),
+            ("aarch64", arm_linux, arm_linux, "aarch64-apple-darwin"),
+        ] {
+            assert_eq!(triple(name, &pc), on_pc, "{name}");
+            assert_eq!(triple(name, &arm), on_arm, "{name}");
+            assert_eq!(triple(name, &mac), on_mac, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_family_says_who_does_not_run_its_code() {
+        let out = |family| TargetName::Family(family).left_out().collect::<Vec<_>>();
+        assert_eq!(out(Family::Volta), [Arch::Sm72]);
+        assert_eq!(out(Family::Ampere), [Arch::Sm87]);
+        assert_eq!(out(Family::Turing), []);
+        assert_eq!(out(Family::Ada), []);
+        assert_eq!(out(Family::Hopper), []);
+        assert_eq!(out(Family::Cpu), []);
+        let machine = Machine::imagined(Arch::X86V3);
+        assert_eq!(
+            Target::new(TargetName::Family(Family::Ampere), &machine).describe(),
+            "built for sm_80, which Orin (sm_87) does not run"
+        );
     }
 }

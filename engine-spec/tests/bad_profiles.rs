@@ -13,10 +13,7 @@ use engine_spec::{Arch, Diagnostics, Family, Feature, MATRIX, Machine, Matrix, P
 const FOLDER: &str = "../tests/profiles/bad";
 
 /// A machine that is the same everywhere.
-const MACHINE: Machine = Machine {
-    arch: Arch::X86V3,
-    threads: 8,
-};
+const MACHINE: Machine = Machine::imagined(Arch::X86V3);
 
 /// The page, and an engine that runs two features on a CPU, each alone.
 fn pinned() -> Matrix {

@@ -4,10 +4,7 @@ use std::path::{Path, PathBuf};
 
 use engine_spec::{Arch, Machine, Manifest, Profile};
 
-const MACHINE: Machine = Machine {
-    arch: Arch::X86V4Bf16,
-    threads: 8,
-};
+const MACHINE: Machine = Machine::imagined(Arch::X86V4Bf16);
 
 fn profiles() -> Vec<PathBuf> {
     let folders = ["../tests/profiles/good", "../profiles"];

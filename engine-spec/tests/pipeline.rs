@@ -3,10 +3,7 @@
 use engine_spec::matrix::{CellId, Verdict};
 use engine_spec::{Arch, Code, Color, Family, Feature, FeatureSet, Format, MATRIX, Machine};
 
-const MACHINE: Machine = Machine {
-    arch: Arch::X86V3,
-    threads: 2,
-};
+const MACHINE: Machine = Machine::imagined(Arch::X86V3);
 
 fn text(set: FeatureSet, family: Family) -> String {
     let target = if family == Family::Amd {

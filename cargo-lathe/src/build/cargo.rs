@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use engine_spec::Plan;
-use engine_spec::selection::VARIABLE;
+use engine_spec::cargo::VARIABLE;
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -50,7 +50,7 @@ fn command(profile: &Path, plan: &Plan, debug: bool) -> Command {
         "--message-format",
         "json-render-diagnostics",
         "--target",
-        rustc.triple,
+        &rustc.triple,
     ]);
     if !debug {
         cargo.arg("--release");

@@ -1,11 +1,15 @@
 //! `docs/profile-reference.md`: every key, target and rule.
 
+use engine_spec::arch::Fp8;
 use engine_spec::profile::fields::{self, Field, Kind, Otherwise, SECTIONS};
 use engine_spec::rules::RULES;
-use engine_spec::sku::{Memory, SKUS};
-use engine_spec::{Arch, Feature};
+use engine_spec::sku::{HostKind, Memory, SKUS};
+use engine_spec::target::lead;
+use engine_spec::toolkit::Toolkit;
+use engine_spec::{Arch, Family, Feature, TargetName};
 
 use super::page::Page;
+use crate::plan::size;
 
 /// The page as Markdown.
 pub fn profile() -> String {
@@ -95,24 +99,58 @@ fn features(page: &mut Page) {
 fn targets(page: &mut Page) {
     page.section(
         "Targets",
-        "`native` is the machine that builds. A family stands for its oldest architecture, whose code the newer ones run. Architectures:",
+        "`native` is the machine that builds. A family stands for one architecture, whose code every listed device of the family runs, with the exceptions \
+         named here; a device that is an exception is asked for by its own name.",
     );
-    page.head(&["architecture", "family", "bf16", "fp8", "devices"]);
-    let has = |has: bool| if has { "yes" } else { "no" }.to_owned();
-    for arch in Arch::ALL {
-        let row = [
-            arch.to_string(),
-            arch.family().to_string(),
-            has(arch.has_bf16()),
-            has(arch.has_fp8()),
-            arch.what().to_owned(),
-        ];
-        page.row(row);
+    page.head(&["family", "built for", "which does not run on"]);
+    for family in Family::ALL {
+        let target = TargetName::Family(family);
+        let strangers = target
+            .left_out()
+            .map(|arch| format!("{} (`{arch}`)", arch.what()));
+        let strangers: Vec<String> = strangers.collect();
+        match target.is_one_architecture() {
+            true => page.row([
+                format!("`{family}`"),
+                format!("`{}`", lead(family)),
+                strangers.join(", "),
+            ]),
+            false => page.row([
+                format!("`{family}`"),
+                "-".to_owned(),
+                "any other: each chip runs its own code alone, so name a device or an architecture"
+                    .to_owned(),
+            ]),
+        }
     }
-    page.line("\nDevices, with the figures that a plan counts with. Memory of a CPU is the machine's own.\n");
+    page.line("\nArchitectures, with what their chips multiply in instructions of their own (on a CPU without them, kernels widen bf16 to f32):\n");
+    page.head(&[
+        "architecture",
+        "family",
+        "bf16",
+        "fp8",
+        "int8",
+        "toolkits",
+        "devices",
+    ]);
+    for arch in Arch::ALL {
+        page.row([
+            format!("`{arch}`"),
+            arch.family().to_string(),
+            yes(arch.has_bf16()),
+            fp8(arch.fp8()).to_owned(),
+            yes(arch.has_int8()),
+            toolkits(arch),
+            arch.what().to_owned(),
+        ]);
+    }
+    page.line(
+        "\nDevices. Memory is what the driver reports; where none stands it is the machine's own. GB/s are the maker's peak, of one socket for a CPU.\n",
+    );
     page.head(&[
         "SKU",
         "architecture",
+        "host",
         "memory",
         "GB/s",
         "multiprocessors, compute units or cores",
@@ -120,20 +158,59 @@ fn targets(page: &mut Page) {
         "source",
     ]);
     for sku in SKUS {
-        let memory = match sku.memory {
-            Memory::Gib(gib) => format!("{gib} GiB"),
-            Memory::Machine => "-".to_owned(),
-        };
-        let row = [
+        page.row([
             format!("`{}`", sku.name),
-            sku.arch.to_string(),
-            memory,
+            format!("`{}`", sku.arch),
+            host(sku.host).to_owned(),
+            memory(sku.memory),
             sku.bandwidth.to_string(),
             sku.units.to_string(),
             sku.scratch.to_string(),
             sku.source.to_owned(),
-        ];
-        page.row(row);
+        ]);
+    }
+}
+
+fn yes(has: bool) -> String {
+    if has { "yes" } else { "no" }.to_owned()
+}
+
+/// What kind of 8-bit floats a chip multiplies.
+pub fn fp8(fp8: Fp8) -> &'static str {
+    match fp8 {
+        Fp8::No => "no",
+        Fp8::Ocp => "yes",
+        Fp8::Fnuz => "FNUZ",
+    }
+}
+
+/// The toolkits that make code for an architecture.
+pub fn toolkits(arch: Arch) -> String {
+    let able = Toolkit::ALL
+        .iter()
+        .filter(|toolkit| toolkit.builds(arch).is_ok());
+    able.map(|toolkit| toolkit.name())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The processors that a device comes with.
+pub fn host(host: HostKind) -> &'static str {
+    match host {
+        HostKind::Any => "any",
+        HostKind::X86 => "x86-64",
+        HostKind::Arm => "aarch64",
+    }
+}
+
+/// A device's memory as its driver reports it.
+pub fn memory(memory: Memory) -> String {
+    let size = memory.reported().map(size);
+    match (memory, size) {
+        (Memory::Machine, _) | (_, None) => "-".to_owned(),
+        (Memory::Own(_), Some(size)) => size,
+        (Memory::Checked(gib), Some(size)) => format!("{size}, of {gib} GiB with error correction"),
+        (Memory::Shared(_), Some(size)) => format!("{size}, shared with the host"),
     }
 }
 

@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::{Dims, Plan};
 use crate::model::Dtype;
 use crate::shape::Shape;
-use crate::sku::Memory;
 use crate::target::TargetName;
 
 /// How much memory keys and values get.
@@ -73,13 +72,10 @@ impl Plan {
         }
     }
 
-    /// The device's memory in bytes, where the target is one with memory of its own.
+    /// The device's memory in bytes, as its driver reports it, where the target is one with memory of its own.
     pub fn device_memory(&self) -> Option<u64> {
         match self.target.name {
-            TargetName::Sku(sku) => match sku.memory {
-                Memory::Gib(gib) => Some(gib << 30),
-                Memory::Machine => None,
-            },
+            TargetName::Sku(sku) => sku.memory.reported(),
             TargetName::Native | TargetName::Arch(_) | TargetName::Family(_) => None,
         }
     }

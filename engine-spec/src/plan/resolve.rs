@@ -7,7 +7,7 @@ use std::fmt;
 use super::{
     Accepted, Adapters, Backend, Beam, BestOf, Decision, Dims, Draft, Encoder, Features, Guide,
     Images, Isa, KvMemory, Launch, Limits, Logprobs, Model, Origin, Output, Plan, Prefill, Prefix,
-    PromptAdapters, Steps, Toolkit,
+    PromptAdapters, Steps,
 };
 use crate::arch::Arch;
 use crate::family::BackendKind;
@@ -17,6 +17,7 @@ use crate::matrix::Mode;
 use crate::model::{Dtype, WeightFormat};
 use crate::profile::{Chosen, Profile, Spanned};
 use crate::target::Target;
+use crate::toolkit::Toolkit;
 
 /// The plan that a profile asks for, whether or not it can work.
 pub(crate) fn resolve(profile: &Profile, machine: &Machine) -> Plan {
@@ -25,10 +26,7 @@ pub(crate) fn resolve(profile: &Profile, machine: &Machine) -> Plan {
         decisions: Vec::new(),
     };
     let name = ask.said("name", &profile.name.span, profile.name.value.clone());
-    let target = Target {
-        name: profile.target.value,
-        arch: profile.target.value.arch(machine),
-    };
+    let target = Target::new(profile.target.value, machine);
     ask.record(
         "target",
         format!("{} ({})", target.name, target.arch),
@@ -37,7 +35,7 @@ pub(crate) fn resolve(profile: &Profile, machine: &Machine) -> Plan {
     let mode = ask.or("matrix", &profile.mode, Mode::Vllm, Mode::name);
     let backend = backend(target.arch);
     ask.record("backend", backend_name(backend), Origin::From("target"));
-    let toolkit = toolkit(&mut ask, backend.kind());
+    let toolkit = toolkit(&mut ask, &target, machine);
     let model = model(&mut ask, &target);
     let limits = limits(&mut ask, &model, backend.kind());
     let features = features(&mut ask, &limits);
@@ -96,18 +94,16 @@ fn backend_name(backend: Backend) -> String {
     }
 }
 
-fn toolkit(ask: &mut Ask<'_>, backend: BackendKind) -> Toolkit {
+/// The one that the profile names, or that this machine has, or that is to be got.
+fn toolkit(ask: &mut Ask<'_>, target: &Target, machine: &Machine) -> Toolkit {
     let (toolkit, origin) = match &ask.profile.toolkit {
-        Some(only) => (Toolkit::Only(only.value), ask.line(&only.span)),
-        None if backend == BackendKind::Cpu => (Toolkit::Rustc, Origin::From("target")),
-        None => (Toolkit::Any, Origin::Default),
+        Some(only) => (only.value, ask.line(&only.span)),
+        None if machine.toolkit_for(target.arch).is_some() => {
+            (machine.toolkit(target.arch), Origin::From("this machine"))
+        }
+        None => (machine.toolkit(target.arch), Origin::From("target")),
     };
-    let name = match toolkit {
-        Toolkit::Rustc => "rustc alone",
-        Toolkit::Any => "the first that can build the target",
-        Toolkit::Only(only) => only.name(),
-    };
-    ask.record("toolkit", name.to_owned(), origin);
+    ask.record("toolkit", toolkit.to_string(), origin);
     toolkit
 }
 
@@ -117,7 +113,7 @@ fn model(ask: &mut Ask<'_>, target: &Target) -> Model {
     let dtype = match &written.dtype {
         Some(dtype) => ask.said("model.dtype", &dtype.span, dtype.value),
         None => {
-            let dtype = if target.arch.has_bf16() {
+            let dtype = if Dtype::Bf16.runs_on(target.arch) {
                 Dtype::Bf16
             } else {
                 Dtype::F16

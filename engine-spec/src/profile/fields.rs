@@ -1,7 +1,8 @@
 //! Every key that a profile may have: the one list behind the reader, the editor schema and the reference page.
 
 use crate::feature::Feature;
-use crate::model::{Dtype, ModelFamily, Toolkit, WeightFormat};
+use crate::model::{Dtype, ModelFamily, WeightFormat};
+use crate::toolkit::Toolkit;
 
 /// A key.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +71,7 @@ pub const TOP: Section = Section { name: "", doc: "what is built, and for what",
     field("name",    Kind::Text,                       Required,                         "the deployment's name in kebab-case: the engine's binary is called `engine-<name>`"),
     field("target",  Kind::Target,                     Required,                         "the hardware: a SKU, an architecture, a family, or `native` for the machine that builds"),
     field("matrix",  Kind::Choice(&["vllm", "engine"]),Is("\"vllm\""),                   "whose verdicts the profile is held to: `vllm` demands yes from the page and from this engine, `engine` from this engine alone"),
-    field("toolkit", Kind::Choice(Toolkit::NAMES),     From("any that can build the target"), "insists on one device compiler"),
+    field("toolkit", Kind::Choice(Toolkit::NAMES),     From("the first on this machine that makes code for the target, else the one to get"), "insists on one device compiler"),
 ]};
 
 #[rustfmt::skip]

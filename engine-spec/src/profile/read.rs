@@ -9,10 +9,11 @@ use super::{Accept, Chosen, Model, Profile, Spanned, Values, fields};
 use crate::diagnostics::{Diagnostic, Diagnostics, Source, Span};
 use crate::feature::Feature;
 use crate::matrix::Mode;
-use crate::model::{Dtype, ModelFamily, Toolkit, WeightFormat};
+use crate::model::{Dtype, ModelFamily, WeightFormat};
 use crate::rules::reading;
 use crate::shape::Shape;
 use crate::spell;
+use crate::toolkit::Toolkit;
 
 /// The tables that a profile has beside the keys at its top.
 const TABLES: [&str; 4] = ["model", "features", "limits", "accept"];

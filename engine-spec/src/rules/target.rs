@@ -3,7 +3,7 @@
 use super::{Case, Check, Rule};
 use crate::arch::Arch;
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
-use crate::model::Toolkit;
+use crate::toolkit::Toolkit;
 
 pub static BACKEND: Rule = Rule {
     code: Code(106),

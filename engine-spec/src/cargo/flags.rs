@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use super::{Backend, Plan};
 use crate::arch::Arch;
+use crate::plan::{Backend, Plan};
 
 /// What rustc is told of the CPU that runs the engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Rustc {
     /// The `--target` triple. It is always given, or cargo would compile build scripts for the engine's CPU too.
-    pub triple: &'static str,
+    pub triple: String,
     /// `-C target-cpu`.
     pub target_cpu: &'static str,
     /// `-C target-feature`, each with its sign.
@@ -42,36 +42,17 @@ impl Plan {
 
     /// What rustc is told. The host side of a GPU engine is built for any CPU of its kind.
     pub fn rustc(&self) -> Rustc {
-        const X86: &str = "x86_64-unknown-linux-gnu";
-        const ARM: Rustc = Rustc {
-            triple: "aarch64-unknown-linux-gnu",
-            target_cpu: "generic",
-            target_features: &[],
+        let host = self.target.host;
+        let (target_cpu, target_features): (&str, &[&str]) = match self.target.arch {
+            Arch::X86V3 => ("x86-64-v3", &[]),
+            Arch::X86V4 => ("x86-64-v4", &[]),
+            Arch::X86V4Bf16 => ("x86-64-v4", &["+avx512vnni", "+avx512bf16"]),
+            _ => (host.processor.any(), &[]),
         };
-        match self.target.arch {
-            Arch::X86V3 => Rustc {
-                triple: X86,
-                target_cpu: "x86-64-v3",
-                target_features: &[],
-            },
-            Arch::X86V4 => Rustc {
-                triple: X86,
-                target_cpu: "x86-64-v4",
-                target_features: &[],
-            },
-            Arch::X86V4Bf16 => Rustc {
-                triple: X86,
-                target_cpu: "x86-64-v4",
-                target_features: &["+avx512vnni", "+avx512bf16"],
-            },
-            Arch::Aarch64 => ARM,
-            // Anything goes: what this machine is.
-            _ if cfg!(target_arch = "aarch64") => ARM,
-            _ => Rustc {
-                triple: X86,
-                target_cpu: "x86-64",
-                target_features: &[],
-            },
+        Rustc {
+            triple: host.triple(),
+            target_cpu,
+            target_features,
         }
     }
 }

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::arch::Arch;
+use super::Conflict;
+use crate::host::Processor;
 use crate::machine::Machine;
 use crate::profile::Profile;
 
@@ -81,18 +81,18 @@ impl CargoCall {
 
     /// Whether this call can build the profile. Silent about one that does not plan: the macro reports that.
     pub fn admit(&self, path: &Path) -> Result<(), Conflict> {
-        let Ok(plan) =
-            Profile::read(path).and_then(|profile| crate::plan(&profile, &Machine::detect()))
-        else {
+        let machine = Machine::detect();
+        let plan = Profile::read(path).and_then(|profile| crate::plan(&profile, &machine));
+        let Ok(plan) = plan else {
             return Ok(());
         };
         let profile = self.shown(path);
-        if let Some(machine) =
-            machine_of(plan.target.arch).filter(|machine| *machine != self.machine)
-        {
+        let wanted = plan.target.name.processor(&machine).map(Processor::name);
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != self.machine) {
             return Err(Conflict::Machine {
                 profile,
-                machine,
+                machine: wanted,
+                triple: plan.target.host.triple(),
                 cargo: self.machine.clone(),
             });
         }
@@ -151,116 +151,6 @@ pub fn tracked_files(profile: &Path) -> Vec<PathBuf> {
 fn as_variable(feature: &str) -> String {
     feature.to_ascii_uppercase().replace('-', "_")
 }
-
-/// The machine that an architecture's host code is compiled for; any, for a GPU and for portable code.
-fn machine_of(arch: Arch) -> Option<&'static str> {
-    match arch {
-        Arch::X86V3 | Arch::X86V4 | Arch::X86V4Bf16 => Some("x86_64"),
-        Arch::Aarch64 => Some("aarch64"),
-        _ => None,
-    }
-}
-
-/// Why a cargo call cannot build a profile that may well be sound.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Conflict {
-    /// Features unify, so that one call would build one engine out of two profiles.
-    TwoDeployments {
-        names: [String; 2],
-    },
-    Disagree {
-        variable: PathBuf,
-        name: String,
-    },
-    /// Features of this package that gate dependencies of the plan.
-    Features {
-        profile: PathBuf,
-        missing: Vec<String>,
-    },
-    /// The engine's host code is for another machine than cargo compiles for.
-    Machine {
-        profile: PathBuf,
-        machine: &'static str,
-        cargo: String,
-    },
-}
-
-impl Conflict {
-    /// The commands that work.
-    pub fn commands(&self, release: bool) -> Vec<String> {
-        let build = if release {
-            "cargo build --release"
-        } else {
-            "cargo build"
-        };
-        match self {
-            Conflict::TwoDeployments { names } => names
-                .iter()
-                .map(|name| format!("{build} --features deploy-{name}"))
-                .collect(),
-            Conflict::Disagree { variable, name } => vec![
-                format!("{VARIABLE}={} {build}", variable.display()),
-                format!("{build} --features deploy-{name}"),
-            ],
-            Conflict::Features { profile, missing } => {
-                vec![format!(
-                    "{VARIABLE}={} {build} --features {}",
-                    profile.display(),
-                    missing.join(",")
-                )]
-            }
-            Conflict::Machine {
-                profile, machine, ..
-            } => {
-                vec![format!(
-                    "{VARIABLE}={} {build} --target {machine}-unknown-linux-gnu",
-                    profile.display()
-                )]
-            }
-        }
-    }
-}
-
-impl fmt::Display for Conflict {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Conflict::TwoDeployments { names: [a, b] } => {
-                write!(
-                    out,
-                    "two deployments at once, `deploy-{a}` and `deploy-{b}`: one cargo call builds one engine"
-                )
-            }
-            Conflict::Disagree { variable, name } => {
-                write!(
-                    out,
-                    "{VARIABLE} names {} and the feature `deploy-{name}` another profile",
-                    variable.display()
-                )
-            }
-            Conflict::Features { profile, missing } => {
-                write!(
-                    out,
-                    "{} needs Cargo features that are off: {}",
-                    profile.display(),
-                    missing.join(", ")
-                )
-            }
-            Conflict::Machine {
-                profile,
-                machine,
-                cargo,
-            } => {
-                write!(
-                    out,
-                    "{} is for {machine}, and cargo compiles for {cargo}",
-                    profile.display()
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for Conflict {}
 
 #[cfg(test)]
 mod tests {
