@@ -41,7 +41,7 @@ fn other(field: &Field) -> &'static str {
         "name" => "\"other\"",
         "target" => "\"h100-sxm5-80gb\"",
         "matrix" => "\"engine\"",
-        "toolkit" => "\"cuda-12\"",
+        "toolkit" => "\"cuda-11\"",
         "family" => "\"qwen2\"",
         "dtype" => "\"f32\"",
         "weights" => "\"gptq\"",
