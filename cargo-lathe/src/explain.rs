@@ -150,7 +150,7 @@ fn kebab(word: &str) -> String {
     kebab
 }
 
-/// A page's verdict in its colour, padded to the longest.
+/// A verdict of vLLM's matrix in its colour, padded to the longest.
 fn verdict(verdict: Verdict) -> String {
     let style = match verdict {
         Verdict::Yes => GOOD,

@@ -6,10 +6,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use engine_spec::matrix::MATRIX;
 use engine_spec::matrix::legal::Legality;
+use engine_spec::matrix::{MATRIX, Terms};
 use engine_spec::profile::fields::{self, Field, Otherwise};
-use engine_spec::{Feature, FeatureSet, Machine, Mode};
+use engine_spec::{Feature, FeatureSet, Machine};
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -138,7 +138,7 @@ fn profile(name: &str, machine: &Machine) -> String {
 
 /// The features that this engine proves on the machine, all of them together.
 fn proven(machine: &Machine) -> FeatureSet {
-    let legality = Legality::of_mode(&MATRIX, Mode::Engine, &[]);
+    let legality = Legality::by_terms(&MATRIX, &Terms::of_engine());
     Feature::ALL
         .into_iter()
         .fold(FeatureSet::EMPTY, |set, feature| {

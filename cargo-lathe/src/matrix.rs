@@ -12,8 +12,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use engine_spec::matrix::{Cell, CellId, MATRIX, Verdict};
-use engine_spec::{Family, Feature, FeatureSet};
+use engine_spec::matrix::{Cell, CellId, MATRIX, Proof, Verdict};
+use engine_spec::{BackendKind, Family, Feature, FeatureSet};
 
 use crate::docs::picture;
 use crate::failure::Failure;
@@ -117,21 +117,49 @@ impl View {
             .map(|family| MATRIX.cell(CellId::Hardware(feature, *family)));
         (pairs.collect(), hardware.collect())
     }
-}
 
-/// One character for both verdicts: its shape is vLLM's verdict, full when this engine proves the combination.
-fn glyph(cell: &Cell) -> char {
-    match (cell.vllm, cell.engine.is_yes()) {
-        (Verdict::Yes, false) => '○',
-        (Verdict::Yes, true) => '●',
-        (Verdict::No, false) => '×',
-        (Verdict::No, true) => '◆',
-        (Verdict::Unknown, false) => '?',
-        (Verdict::Unknown, true) => '■',
+    /// What this engine proves of a cell on the hardware that is shown.
+    pub fn proofs(&self, cell: &Cell) -> Vec<(BackendKind, Proof)> {
+        let shown = |backend| {
+            self.families
+                .iter()
+                .any(|family| family.backend() == backend)
+        };
+        let proofs = cell.engine.proofs();
+        proofs.filter(|(backend, _)| shown(*backend)).collect()
+    }
+
+    /// Where that was proven, as in `cpu:here cuda:emulator`; empty where nothing is.
+    pub fn places(&self, cell: &Cell) -> String {
+        let place = |(backend, proof): &(BackendKind, Proof)| {
+            format!("{}:{}", backend.name(), proof.evidence.name())
+        };
+        let places: Vec<_> = self.proofs(cell).iter().map(place).collect();
+        places.join(" ")
+    }
+
+    /// One character for both verdicts: its shape is vLLM's verdict, full when this engine proves the combination.
+    pub fn glyph(&self, cell: &Cell) -> char {
+        match (cell.vllm, self.proofs(cell).is_empty()) {
+            (Verdict::Yes, true) => '○',
+            (Verdict::Yes, false) => '●',
+            (Verdict::No, true) => '×',
+            (Verdict::No, false) => '◆',
+            (Verdict::Unknown, true) => '?',
+            (Verdict::Unknown, false) => '■',
+        }
+    }
+
+    /// The characters in sight and what they say, in the order to explain them in.
+    pub fn legend(&self) -> Vec<(char, &'static str)> {
+        let shown: Vec<char> = self.cells().map(|cell| self.glyph(cell)).collect();
+        let mut legend = GLYPHS.to_vec();
+        legend.retain(|(glyph, _)| shown.contains(glyph));
+        legend
     }
 }
 
-/// What each [`glyph`] says, in the order to explain them in.
+/// What each [`View::glyph`] says, in the order to explain them in.
 const GLYPHS: [(char, &str); 6] = [
     ('●', "works, and this engine proves it"),
     ('○', "works by vLLM's matrix, not built yet here"),

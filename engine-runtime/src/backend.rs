@@ -68,7 +68,7 @@ pub trait Backend: Sized + Send + 'static {
     const NAME: &'static str;
 
     /// The matrix column of this hardware, one of [`crate::legal::family`]; [`crate::legal`] holds recipes against it.
-    type Family;
+    type Family: crate::legal::family::Column;
 
     /// An array in device memory: an opaque handle that the host can move and pass on, not look into.
     type Array<T: Element>: Send;

@@ -1,5 +1,6 @@
 //! What tests and development tools share: recipes written by hand, and a model run without an engine.
 
+pub mod proof;
 pub mod serve;
 pub mod tiny;
 

@@ -14,7 +14,9 @@ const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/illegal");
 #[test]
 fn what_the_matrix_or_the_kernels_forbid_does_not_compile() {
     let runtime = runtime();
-    for case in ["pair", "hardware", "unbuilt", "format", "recipe"] {
+    for case in [
+        "pair", "backend", "hardware", "proof", "unbuilt", "format", "recipe",
+    ] {
         let errors = errors(case, &runtime);
         assert!(!errors.is_empty(), "{case} compiles");
         insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "illegal" }, {

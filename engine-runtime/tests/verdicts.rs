@@ -2,7 +2,7 @@
 //! logprobs that it gives alone on an engine without the feature, whatever runs beside it, whenever it arrives,
 //! however its prompt is cut, whatever the cache holds, however often it is preempted, on any number of threads.
 //!
-//! Each test is named in the matrix by the cells that it proves, and runs on every CPU backend; one whose instructions
+//! Each test declares with `proves!` which cells it proves, and runs on every CPU backend; one whose instructions
 //! this machine lacks is reported as skipped. What a proof must have seen happens by construction, and random traffic
 //! comes on top.
 
@@ -17,8 +17,10 @@ use engine_runtime::backend::reference::Reference;
 use engine_runtime::dtype::{BF16, Dense, F16, F32, WeightFormat};
 use engine_runtime::engine::Stats;
 use engine_runtime::parts::{Chunked, Hashed, Off, Prefill, Top, Whole};
+use engine_runtime::proves;
 use engine_runtime::recipe::{KvMemory, Limits, Recipe};
 use engine_runtime::request::{Request, SamplingParams};
+use engine_runtime::testing::proof::Proves;
 use engine_runtime::testing::serve::{Output, Setup, alone, open, serve};
 use engine_runtime::testing::tiny::{KV_ELEMENTS, TinyLlama, VOCAB};
 use engine_runtime::testing::{Solo, device};
@@ -79,17 +81,20 @@ macro_rules! backends {
 
             #[test]
             fn chunked_prefill_on_cpu() {
-                holds::<Chunks, Plain>(Ask::TokensOnly, &[Event::Cut, Event::Preemption]);
+                let proof = proves!(Chunks: chunked-prefill on cpu: here);
+                holds::<_, Plain>(proof, Ask::TokensOnly, &[Event::Cut, Event::Preemption]);
             }
 
             #[test]
             fn prefix_caching_on_cpu() {
-                holds::<Prefixes, Plain>(Ask::TokensOnly, &[Event::Hit, Event::Preemption]);
+                let proof = proves!(Prefixes: prefix-caching on cpu: here);
+                holds::<_, Plain>(proof, Ask::TokensOnly, &[Event::Hit, Event::Preemption]);
             }
 
             #[test]
             fn logprobs_on_cpu() {
-                holds::<Logprobs, Logprobs>(Ask::Logprobs, &[Event::Preemption]);
+                let proof = proves!(Logprobs: logprobs on cpu: here);
+                holds::<_, Logprobs>(proof, Ask::Logprobs, &[Event::Preemption]);
                 if device::<$backend>(1).is_none() {
                     return;
                 }
@@ -100,25 +105,29 @@ macro_rules! backends {
             #[test]
             fn prefix_caching_with_chunked_prefill() {
                 let events = [Event::Cut, Event::Hit, Event::Preemption];
-                holds::<ChunksPrefixes, Plain>(Ask::TokensOnly, &events);
+                let proof = proves!(ChunksPrefixes: prefix-caching + chunked-prefill on cpu: here);
+                holds::<_, Plain>(proof, Ask::TokensOnly, &events);
             }
 
             #[test]
             fn logprobs_with_chunked_prefill() {
                 let events = [Event::Cut, Event::Preemption];
-                holds::<ChunksLogprobs, Logprobs>(Ask::Logprobs, &events);
+                let proof = proves!(ChunksLogprobs: logprobs + chunked-prefill on cpu: here);
+                holds::<_, Logprobs>(proof, Ask::Logprobs, &events);
             }
 
             #[test]
             fn logprobs_with_prefix_caching() {
                 let events = [Event::Hit, Event::Preemption];
-                holds::<PrefixesLogprobs, Logprobs>(Ask::Logprobs, &events);
+                let proof = proves!(PrefixesLogprobs: logprobs + prefix-caching on cpu: here);
+                holds::<_, Logprobs>(proof, Ask::Logprobs, &events);
             }
 
             #[test]
             fn all_three_together() {
                 let events = [Event::Cut, Event::Hit, Event::Preemption];
-                holds::<All, Logprobs>(Ask::Logprobs, &events);
+                let proof = proves!(All: chunked-prefill + prefix-caching + logprobs on cpu: here);
+                holds::<_, Logprobs>(proof, Ask::Logprobs, &events);
             }
         }
     )+};
@@ -196,7 +205,7 @@ fn roomy() -> Setup {
 
 /// The same as alone, on the engine `Base`, for every request to the engine `On`: first in the scenario in which
 /// `events` cannot but happen, then in random ones.
-fn holds<On: Recipe, Base: Recipe>(ask: Ask, events: &[Event]) {
+fn holds<On: Recipe, Base: Recipe>(_: Proves<On>, ask: Ask, events: &[Event]) {
     if device::<On::Backend>(1).is_none() {
         return;
     }

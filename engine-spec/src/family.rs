@@ -1,10 +1,10 @@
-//! The seven hardware columns of the page.
+//! The seven hardware columns of the matrix.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// A hardware family, in the page's order.
+/// A hardware family, in the matrix's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Family {
@@ -21,7 +21,7 @@ impl Family {
     /// How many there are.
     pub const COUNT: usize = 7;
 
-    /// All of them, in the page's order.
+    /// All of them, in the matrix's order.
     pub const ALL: [Family; Family::COUNT] = [
         Family::Volta,
         Family::Turing,
@@ -100,6 +100,20 @@ pub enum BackendKind {
 }
 
 impl BackendKind {
+    /// How many there are.
+    pub const COUNT: usize = 3;
+
+    /// All of them.
+    pub const ALL: [BackendKind; BackendKind::COUNT] =
+        [BackendKind::Cpu, BackendKind::Cuda, BackendKind::Hip];
+
+    /// The one with exactly this name.
+    pub fn named(name: &str) -> Option<BackendKind> {
+        BackendKind::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+
     pub const fn name(self) -> &'static str {
         match self {
             BackendKind::Cpu => "cpu",

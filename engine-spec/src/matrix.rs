@@ -1,72 +1,30 @@
 //! The compatibility matrix: what is known of each pair of features and of each feature on each family.
 //!
-//! Two verdicts stand in every cell. `vllm` is what the page says, copied from `matrix/cells.tsv` (a test holds both
-//! together, cell by cell); `engine` is what *this* engine proves by a named test, and `no` until there is one. The
-//! table is a value, [`Matrix`], so that a test can flip a cell and see the checks fail.
+//! Two verdicts stand in every cell. `vllm` is what vLLM's compatibility matrix says, copied from `matrix/cells.tsv` (a
+//! test holds both together, cell by cell); `engine` is what *this* engine proves, for each backend by a named test and
+//! where that ran, and `no` where there is none. The table is a value, [`Matrix`], so that a test can flip a cell and
+//! see the checks fail.
 //!
 //! Not here: rules of any other shape ([`crate::rules`]) and the search for a way out ([`crate::nearest`]).
 
+pub mod files;
 mod grid;
 pub mod legal;
-mod notes;
-mod proven;
+mod links;
+mod verdict;
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use serde::{Serialize, Serializer};
 
-use crate::family::Family;
+use crate::family::{BackendKind, Family};
 use crate::feature::{Feature, FeatureSet};
 
-pub use legal::{Counts, Unknown, counts};
+pub use legal::{Counts, Objection, Terms, Unknown, counts};
+pub use verdict::{Engine, EngineVerdict, Evidence, Proof, Verdict};
 
-/// What the page says of a cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verdict {
-    Yes,
-    No,
-    /// Nobody said, or nobody tried: refused unless a profile accepts the pair by name.
-    Unknown,
-}
-
-impl Verdict {
-    pub const ALL: [Verdict; 3] = [Verdict::Yes, Verdict::No, Verdict::Unknown];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Verdict::Yes => "yes",
-            Verdict::No => "no",
-            Verdict::Unknown => "unknown",
-        }
-    }
-}
-
-/// What this engine says of a cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EngineVerdict {
-    No {
-        why: &'static str,
-    },
-    /// Proven by the test function of this name.
-    Yes {
-        test: &'static str,
-    },
-}
-
-impl EngineVerdict {
-    pub const fn is_yes(self) -> bool {
-        matches!(self, EngineVerdict::Yes { .. })
-    }
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            EngineVerdict::No { .. } => "no",
-            EngineVerdict::Yes { .. } => "yes",
-        }
-    }
-}
-
-/// Which cell: a pair is `(later, earlier)` in the page's order.
+/// Which cell: a pair is `(later, earlier)` in the matrix's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CellId {
     Pair(Feature, Feature),
@@ -74,7 +32,7 @@ pub enum CellId {
 }
 
 impl CellId {
-    /// The pair of these two in the page's order, whichever comes first. A feature has no cell with itself.
+    /// The pair of these two in the matrix's order, whichever comes first. A feature has no cell with itself.
     pub fn pair(a: Feature, b: Feature) -> Option<CellId> {
         match a.cmp(&b) {
             std::cmp::Ordering::Less => Some(CellId::Pair(b, a)),
@@ -88,6 +46,14 @@ impl CellId {
         match self {
             CellId::Pair(a, b) => a as usize * (a as usize - 1) / 2 + b as usize,
             CellId::Hardware(a, b) => PAIRS + a as usize * Family::COUNT + b as usize,
+        }
+    }
+
+    /// Whether the combination can be run on this backend: a pair on any, a feature on hardware on its family's.
+    pub fn can_be_on(self, backend: BackendKind) -> bool {
+        match self {
+            CellId::Pair(..) => true,
+            CellId::Hardware(_, family) => family.backend() == backend,
         }
     }
 
@@ -135,11 +101,11 @@ impl Serialize for CellId {
 pub struct Cell {
     pub id: CellId,
     pub vllm: Verdict,
-    /// Where the page tracks it; empty where it does not.
+    /// Where vLLM tracks it; empty where it does not.
     pub link: &'static str,
     /// Why it is not yes; empty where it is.
     pub reason: &'static str,
-    pub engine: EngineVerdict,
+    pub engine: Engine,
 }
 
 /// Cells of feature pairs: 15 x 14 / 2.
@@ -151,75 +117,56 @@ pub const CELLS: usize = PAIRS + Feature::COUNT * Family::COUNT;
 /// The whole table, in the order of `cells.tsv`.
 #[derive(Clone, Debug)]
 pub struct Matrix {
-    cells: [Cell; CELLS],
+    cells: Vec<Cell>,
+    built: Vec<BackendKind>,
 }
 
-/// What is known: the page's verdicts and this engine's.
-pub static MATRIX: Matrix = Matrix::assemble();
+/// What is known: vLLM's verdicts and this engine's.
+pub static MATRIX: LazyLock<Matrix> = LazyLock::new(|| {
+    let known = "a test reads the committed tables line by line";
+    let proofs = files::proofs(files::PROOFS).expect(known);
+    let device = files::device(files::DEVICE).expect(known);
+    Matrix::unproven().with_proofs(proofs.into_iter().chain(device))
+});
 
 impl Matrix {
-    /// Puts grid, notes and proofs together. That every note is of a cell that is not `yes`, and of one that has no
-    /// other note, is checked while this crate compiles.
-    const fn assemble() -> Matrix {
-        let unproven = EngineVerdict::No {
-            why: proven::NOT_BUILT,
+    /// Puts grid, links and reasons together, with no proof of anything yet.
+    pub fn unproven() -> Matrix {
+        let pairs = FeatureSet::FULL.pairs().map(|(a, b)| {
+            let verdict = grid::PAIRS[a.index()][b.index()];
+            (CellId::Pair(a, b), verdict)
+        });
+        let hardware = Feature::ALL.into_iter().flat_map(|feature| {
+            let row = Family::ALL.into_iter().zip(grid::HARDWARE[feature.index()]);
+            row.map(move |(family, verdict)| (CellId::Hardware(feature, family), verdict))
+        });
+        let cell = |((id, vllm), reason)| Cell {
+            id,
+            vllm,
+            link: links::LINKS
+                .iter()
+                .find(|(of, _)| *of == id)
+                .map_or("", |(_, link)| *link),
+            reason,
+            engine: Engine::NO,
         };
-        let blank = Cell {
-            id: CellId::Hardware(Feature::ChunkedPrefill, Family::Volta),
-            vllm: Verdict::Unknown,
-            link: "",
-            reason: "",
-            engine: unproven,
-        };
-        let mut cells = [blank; CELLS];
-        let mut row = 0;
-        while row < Feature::COUNT {
-            assert!(
-                grid::PAIRS[row].len() == row,
-                "row n of the triangle has n cells"
-            );
-            let mut column = 0;
-            while column < row {
-                let id = CellId::Pair(Feature::ALL[row], Feature::ALL[column]);
-                cells[id.index()] = Cell {
-                    id,
-                    vllm: grid::PAIRS[row][column],
-                    ..blank
-                };
-                column += 1;
-            }
-            let mut column = 0;
-            while column < Family::COUNT {
-                let id = CellId::Hardware(Feature::ALL[row], Family::ALL[column]);
-                cells[id.index()] = Cell {
-                    id,
-                    vllm: grid::HARDWARE[row][column],
-                    ..blank
-                };
-                column += 1;
-            }
-            row += 1;
+        let built = BackendKind::ALL.into_iter().filter(|kind| kind.is_built());
+        Matrix {
+            cells: pairs
+                .chain(hardware)
+                .zip(files::reasons())
+                .map(cell)
+                .collect(),
+            built: built.collect(),
         }
-        let mut at = 0;
-        while at < notes::NOTES.len() {
-            let note = notes::NOTES[at];
-            let cell = &mut cells[note.cell.index()];
-            assert!(
-                !matches!(cell.vllm, Verdict::Yes),
-                "a note belongs to a cell that is not yes"
-            );
-            assert!(cell.reason.is_empty(), "one note for a cell");
-            cell.link = note.link;
-            cell.reason = note.reason;
-            at += 1;
+    }
+
+    /// The same table with these proofs.
+    pub fn with_proofs(mut self, proofs: impl IntoIterator<Item = files::Line>) -> Matrix {
+        for (id, backend, proof) in proofs {
+            self.cells[id.index()].engine.prove(backend, proof);
         }
-        let mut at = 0;
-        while at < proven::PROVEN.len() {
-            let (cell, test) = proven::PROVEN[at];
-            cells[cell.index()].engine = EngineVerdict::Yes { test };
-            at += 1;
-        }
-        Matrix { cells }
+        self
     }
 
     /// All cells, in the order of `cells.tsv`.
@@ -228,7 +175,7 @@ impl Matrix {
     }
 
     /// One cell.
-    pub const fn cell(&self, id: CellId) -> &Cell {
+    pub fn cell(&self, id: CellId) -> &Cell {
         &self.cells[id.index()]
     }
 
@@ -241,7 +188,17 @@ impl Matrix {
         hardware.chain(pairs).map(|id| self.cell(id))
     }
 
-    /// The same table with another page verdict in one cell, for tests that show that each cell counts.
+    /// What this engine proves of a cell on a backend.
+    pub fn engine(&self, id: CellId, backend: BackendKind) -> EngineVerdict {
+        self.cell(id).engine.on(backend)
+    }
+
+    /// Whether this engine has the backend. One that it does not have is a single finding, not one for each cell.
+    pub fn is_built(&self, backend: BackendKind) -> bool {
+        self.built.contains(&backend)
+    }
+
+    /// The same table with another of vLLM's verdicts in one cell, for tests that show that each cell counts.
     pub fn with_vllm(&self, id: CellId, verdict: Verdict) -> Matrix {
         let mut flipped = self.clone();
         flipped.cells[id.index()].vllm = verdict;
@@ -249,17 +206,25 @@ impl Matrix {
     }
 
     /// The same table with another engine verdict in one cell, for tests of what a proof changes.
-    pub fn with_engine(&self, id: CellId, verdict: EngineVerdict) -> Matrix {
+    pub fn with_engine(&self, id: CellId, backend: BackendKind, verdict: EngineVerdict) -> Matrix {
         let mut flipped = self.clone();
-        flipped.cells[id.index()].engine = verdict;
+        flipped.cells[id.index()].engine.set(backend, verdict);
         flipped
+    }
+
+    /// The same table of an engine that also has this backend, for tests of what holds once it is built.
+    pub fn with_built(&self, backend: BackendKind) -> Matrix {
+        let mut built = self.clone();
+        built.built.push(backend);
+        built
     }
 }
 
 /// Which verdicts a profile is held to: the `matrix` key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// Yes in both, the page and this engine.
+    /// Yes in both, vLLM's matrix and this engine.
+    #[default]
     Vllm,
     /// Yes in this engine.
     Engine,

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use crate::diagnostics::{Diagnostics, Source, Span};
 use crate::feature::{Feature, FeatureSet};
-use crate::matrix::{CellId, Mode};
+use crate::matrix::{CellId, Mode, Terms};
 use crate::model::{Dtype, ModelFamily, WeightFormat};
 use crate::shape::Shape;
 use crate::target::TargetName;
@@ -118,6 +118,18 @@ impl Profile {
             .filter(|chosen| chosen.on)
             .map(|chosen| chosen.feature)
             .collect()
+    }
+
+    /// What it is held to by the matrix.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            mode: self
+                .mode
+                .as_ref()
+                .map(|mode| mode.value)
+                .unwrap_or_default(),
+            accepted: self.accept.iter().filter_map(Accept::cell).collect(),
+        }
     }
 
     /// A feature that is on.

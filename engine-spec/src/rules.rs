@@ -18,8 +18,9 @@ pub mod settings;
 pub mod target;
 
 use crate::diagnostics::{Code, Diagnostics, Span};
+use crate::family::{BackendKind, Family};
 use crate::feature::{Feature, FeatureSet};
-use crate::matrix::{CellId, Matrix};
+use crate::matrix::Matrix;
 use crate::plan::Plan;
 use crate::profile::Profile;
 
@@ -75,13 +76,18 @@ impl Case<'_> {
         self.profile.limits.span(key).unwrap_or(otherwise).clone()
     }
 
-    /// The unknown pairs that the profile takes by name.
-    pub fn accepted(&self) -> Vec<CellId> {
-        self.profile
-            .accept
-            .iter()
-            .filter_map(|accept| accept.cell())
-            .collect()
+    pub fn family(&self) -> Family {
+        self.plan.target.family()
+    }
+
+    /// The backend that the profile is held to.
+    pub fn backend(&self) -> BackendKind {
+        self.family().backend()
+    }
+
+    /// Whether this engine has that backend.
+    pub fn is_built(&self) -> bool {
+        self.matrix.is_built(self.backend())
     }
 }
 

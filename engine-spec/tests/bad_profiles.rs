@@ -6,29 +6,26 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use engine_spec::matrix::{CellId, EngineVerdict};
+use engine_spec::matrix::{CellId, EngineVerdict, Evidence, Proof};
 use engine_spec::rules::RULES;
-use engine_spec::{Arch, Diagnostics, Family, Feature, MATRIX, Machine, Matrix, Profile};
+use engine_spec::{Arch, BackendKind, Diagnostics, Family, Feature, Machine, Matrix, Profile};
 
 const FOLDER: &str = "../tests/profiles/bad";
 
 /// A machine that is the same everywhere.
 const MACHINE: Machine = Machine::imagined(Arch::X86V3);
 
-/// The page, and an engine that runs two features on a CPU, each alone.
+/// vLLM's matrix, and an engine that runs two features on a CPU, each alone.
 fn pinned() -> Matrix {
-    let none = EngineVerdict::No {
-        why: "not built yet",
-    };
-    let cells: Vec<_> = MATRIX.cells().iter().map(|cell| cell.id).collect();
-    let blank = cells
-        .into_iter()
-        .fold(MATRIX.clone(), |matrix, id| matrix.with_engine(id, none));
-    let proof = EngineVerdict::Yes { test: "pinned" };
+    let proof = EngineVerdict::Yes(Proof {
+        evidence: Evidence::Here,
+        test: "pinned",
+    });
     [Feature::ChunkedPrefill, Feature::PrefixCaching]
         .into_iter()
-        .fold(blank, |matrix, feature| {
-            matrix.with_engine(CellId::Hardware(feature, Family::Cpu), proof)
+        .fold(Matrix::unproven(), |matrix, feature| {
+            let cell = CellId::Hardware(feature, Family::Cpu);
+            matrix.with_engine(cell, BackendKind::Cpu, proof)
         })
 }
 

@@ -3,8 +3,11 @@
 use std::sync::OnceLock;
 
 use engine_spec::matrix::legal::Legality;
-use engine_spec::matrix::{CELLS, EngineVerdict, Unknown, Verdict};
-use engine_spec::{Family, Feature, FeatureSet, MATRIX, Matrix, Mode};
+use engine_spec::matrix::{
+    CELLS, CellId, EngineVerdict, Evidence, Objection, Proof, Terms, Unknown, Verdict,
+};
+use engine_spec::nearest::{Nearest, nearest};
+use engine_spec::{BackendKind, Family, Feature, FeatureSet, MATRIX, Matrix, Mode};
 
 const CELLS_TSV: &str = include_str!("../matrix/cells.tsv");
 
@@ -110,7 +113,7 @@ fn answers() -> Vec<bool> {
 fn disagreement(matrix: &Matrix, expected: &[bool]) -> Option<(Unknown, Family, FeatureSet)> {
     let mut answers = expected.iter();
     for unknown in [Unknown::Refused, Unknown::Accepted] {
-        let legality = Legality::of_page(matrix, unknown);
+        let legality = Legality::by_vllm(matrix, unknown);
         for family in Family::ALL {
             for set in FeatureSet::every() {
                 if Some(&legality.allows(set, family)) != answers.next() {
@@ -134,7 +137,7 @@ fn both_checkers_agree_on_every_set_and_family() {
 #[test]
 fn the_maximal_sets_are_as_many_as_they_should_be_and_cover_everything() {
     for (unknown, maximal) in [(Unknown::Refused, 68), (Unknown::Accepted, 46)] {
-        let legality = Legality::of_page(&MATRIX, unknown);
+        let legality = Legality::by_vllm(&MATRIX, unknown);
         let sets: Vec<_> = Family::ALL
             .into_iter()
             .map(|family| (family, legality.maximal(family)))
@@ -174,15 +177,62 @@ fn flipping_any_cell_is_seen() {
     }
 }
 
+/// vLLM's verdicts and proofs of everything on the CPU, so that the first alone decide there.
+fn all_proven() -> Matrix {
+    let proof = EngineVerdict::Yes(Proof {
+        evidence: Evidence::Here,
+        test: "assumed",
+    });
+    let cells = MATRIX.cells().iter().map(|cell| cell.id);
+    cells
+        .filter(|id| id.can_be_on(BackendKind::Cpu))
+        .fold(Matrix::unproven(), |matrix, id| {
+            matrix.with_engine(id, BackendKind::Cpu, proof)
+        })
+}
+
+fn terms(mode: Mode, accepted: &[CellId]) -> Terms {
+    Terms {
+        mode,
+        accepted: accepted.to_vec(),
+    }
+}
+
+/// What the rules object to, over all sets and families: the same as the naive checker, and as the masks that the ways
+/// out are searched with.
+#[test]
+fn the_objections_are_those_of_the_masks_and_of_the_naive_checker() {
+    let matrix = all_proven();
+    let terms = terms(Mode::Vllm, &[]);
+    let legality = Legality::by_terms(&matrix, &terms);
+    let mut expected = expected().iter();
+    for family in Family::ALL {
+        for set in FeatureSet::every() {
+            let refused = terms
+                .objections(&matrix, set, family)
+                // That nothing is proven on a backend that is not built is said once, of the backend.
+                .any(|(_, why)| why != Objection::Unproven || matrix.is_built(family.backend()));
+            assert_eq!(
+                legality.allows(set, family),
+                !refused,
+                "{set:?} on {family}"
+            );
+            assert_eq!(expected.next(), Some(&!refused), "{set:?} on {family}");
+        }
+    }
+}
+
 #[test]
 fn the_nearest_profiles_are_legal_and_no_nearer_ones_are() {
-    let legality = Legality::of_page(&MATRIX, Unknown::Refused);
+    let matrix = all_proven();
+    let terms = terms(Mode::Vllm, &[]);
+    let legality = Legality::by_terms(&matrix, &terms);
     // Every 1031st set: odd, so that all features take part.
     for family in Family::ALL {
         for set in FeatureSet::every().step_by(1031) {
-            let ways = engine_spec::nearest::by_page(&MATRIX, set, family, &[]);
+            let ways = nearest(&matrix, &terms, set, family);
             if legality.allows(set, family) {
-                assert_eq!(ways, engine_spec::nearest::Nearest::default());
+                assert_eq!(ways, Nearest::default());
                 continue;
             }
             let size = ways
@@ -206,6 +256,7 @@ fn the_nearest_profiles_are_legal_and_no_nearer_ones_are() {
             );
             for other in ways.families {
                 assert!(legality.allows(set, other));
+                assert!(matrix.is_built(other.backend()) || family != Family::Cpu);
             }
         }
     }
@@ -220,34 +271,87 @@ fn what_must_be_accepted_is_exactly_the_unknown_pairs() {
     ]
     .into_iter()
     .collect();
-    let ways = engine_spec::nearest::by_page(&MATRIX, set, Family::Ampere, &[]);
+    let ways = nearest(&MATRIX, &terms(Mode::Vllm, &[]), set, Family::Ampere);
     assert_eq!(ways.accept.len(), 2);
-    let legality = Legality::of_page_accepting(&MATRIX, &ways.accept);
-    assert!(legality.allows(set, Family::Ampere));
-    let one_short = Legality::of_page_accepting(&MATRIX, &ways.accept[..1]);
-    assert!(!one_short.allows(set, Family::Ampere));
+    let allowed = |accepted: &[CellId]| {
+        Legality::by_terms(&MATRIX, &terms(Mode::Vllm, accepted)).allows(set, Family::Ampere)
+    };
+    assert!(allowed(&ways.accept));
+    assert!(!allowed(&ways.accept[..1]));
 }
 
-/// A profile is held to both verdicts or to the engine's alone; a proof opens exactly its cell.
+/// Everything that vLLM allows works once this engine proves it too, and nothing does while it proves nothing.
 #[test]
 fn each_mode_asks_the_verdicts_that_it_should() {
-    let proof = EngineVerdict::Yes { test: "assumed" };
-    let none = EngineVerdict::No { why: "assumed" };
-    let with = |verdict| {
-        MATRIX.cells().iter().fold(MATRIX.clone(), |matrix, cell| {
-            matrix.with_engine(cell.id, verdict)
-        })
-    };
-    let (all, nothing) = (with(proof), with(none));
-    let page = Legality::of_page(&MATRIX, Unknown::Refused);
-    for family in Family::ALL {
-        for set in FeatureSet::every().step_by(101) {
-            let allowed =
-                |matrix: &Matrix, mode| Legality::of_mode(matrix, mode, &[]).allows(set, family);
-            assert_eq!(allowed(&all, Mode::Vllm), page.allows(set, family));
-            assert!(allowed(&all, Mode::Engine));
-            assert_eq!(allowed(&nothing, Mode::Vllm), set.is_empty());
-            assert_eq!(allowed(&nothing, Mode::Engine), set.is_empty());
+    let (all, nothing) = (all_proven(), Matrix::unproven());
+    let vllm = Legality::by_vllm(&MATRIX, Unknown::Refused);
+    for set in FeatureSet::every().step_by(101) {
+        let allowed = |matrix: &Matrix, mode, family| {
+            Legality::by_terms(matrix, &terms(mode, &[])).allows(set, family)
+        };
+        let cpu = Family::Cpu;
+        assert_eq!(allowed(&all, Mode::Vllm, cpu), vllm.allows(set, cpu));
+        assert!(allowed(&all, Mode::Engine, cpu));
+        assert_eq!(allowed(&nothing, Mode::Vllm, cpu), set.is_empty());
+        assert_eq!(allowed(&nothing, Mode::Engine, cpu), set.is_empty());
+    }
+}
+
+/// A proof on one backend opens its cell there and on no other, also when the others are built.
+#[test]
+fn a_proof_counts_on_its_own_backend_alone() {
+    let built = BackendKind::ALL
+        .into_iter()
+        .fold(Matrix::unproven(), |matrix, kind| matrix.with_built(kind));
+    let engine = Terms::of_engine();
+    let (a, b) = (Feature::Logprobs, Feature::CudaGraph);
+    let set = FeatureSet::EMPTY.with(a).with(b);
+    for on in [Family::Volta, Family::Amd, Family::Cpu] {
+        let cells = [
+            CellId::pair(a, b).unwrap(),
+            CellId::Hardware(a, on),
+            CellId::Hardware(b, on),
+        ];
+        for missing in cells.into_iter().map(Some).chain([None]) {
+            let evidence = match on {
+                Family::Cpu => Evidence::Here,
+                _ => Evidence::Emulator,
+            };
+            let proof = EngineVerdict::Yes(Proof {
+                evidence,
+                test: "assumed",
+            });
+            let matrix = cells
+                .into_iter()
+                .filter(|cell| Some(*cell) != missing)
+                .fold(built.clone(), |matrix, cell| {
+                    matrix.with_engine(cell, on.backend(), proof)
+                });
+            let legality = Legality::by_terms(&matrix, &engine);
+            for family in Family::ALL {
+                assert_eq!(
+                    legality.allows(set, family),
+                    family == on && missing.is_none(),
+                    "proven on {on} without {missing:?}, asked of {family}"
+                );
+            }
         }
     }
+}
+
+/// What fewer features are lost by with this engine's verdicts is a way out, and only where its backend is there.
+#[test]
+fn the_engines_own_verdicts_are_a_way_out() {
+    let matrix = all_proven();
+    let set: FeatureSet = [Feature::ChunkedPrefill, Feature::Lora]
+        .into_iter()
+        .collect();
+    let by_vllm = terms(Mode::Vllm, &[]);
+    let ways = nearest(&matrix, &by_vllm, set, Family::Cpu);
+    assert_eq!(ways.drop, [set], "vLLM has neither on a CPU");
+    assert_eq!(ways.by_engine, [FeatureSet::EMPTY]);
+    let ways = nearest(&matrix, &by_vllm, set, Family::Volta);
+    assert_eq!(ways.by_engine, [], "no GPU backend is built");
+    let none = nearest(&Matrix::unproven(), &by_vllm, set, Family::Cpu);
+    assert_eq!(none.by_engine, [], "nothing is proven, so it is no nearer");
 }

@@ -1,69 +1,259 @@
-//! An engine verdict of yes names a test; this test looks for it in the repository's test sources.
+//! The engine's verdicts follow from the tests. A test says what it proves where it runs it:
+//!
+//! ```ignore
+//! holds(proves!(Both: prefix-caching + chunked-prefill on cpu: here), ...)
+//! ```
+//!
+//! These declarations are collected here from the sources, and become the committed table `engine-spec/matrix/proofs.tsv`
+//! and, with it, the matrix as types in `engine-runtime/src/legal.rs`. A stale file of either fails; `LATHE_BLESS=1`
+//! writes both anew. Since only the sources are read, the table is the same on every machine.
 
+#[path = "proofs/declared.rs"]
+mod declared;
+#[path = "proofs/legal.rs"]
+mod legal;
+
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use engine_spec::MATRIX;
-use engine_spec::matrix::EngineVerdict;
+use engine_spec::matrix::{CellId, Evidence, Proof, files};
+use engine_spec::{BackendKind, Family, Feature, MATRIX, Matrix};
 
-/// Where tests may be: the product's, and those of the runtime.
+use declared::Declared;
+
+/// Where tests may be: the product's, and those of the runtime. Recipes that must not compile prove nothing.
 const FOLDERS: [&str; 3] = [
     "../tests",
     "../engine-runtime/tests",
     "../engine-runtime/src",
 ];
+const EXCEPT: &str = "illegal";
 
-fn collect(folder: &Path, sources: &mut String) {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return;
-    };
-    for path in entries.map(|entry| entry.unwrap().path()) {
-        if path.is_dir() {
-            collect(&path, sources);
-        } else if path.extension().is_some_and(|end| end == "rs") {
-            sources.push_str(&std::fs::read_to_string(&path).unwrap());
-        }
-    }
-}
-
-/// Whether the sources have a test of this name: a `fn` under a `#[test]` that is not ignored.
-fn has_test(sources: &str, name: &str) -> bool {
-    sources
-        .match_indices(&format!("fn {name}("))
-        .any(|(at, _)| {
-            let before = sources[..at].trim_end();
-            let attributes: Vec<_> = before
-                .lines()
-                .rev()
-                .take_while(|line| line.trim_start().starts_with("#["))
-                .collect();
-            attributes.iter().any(|line| line.contains("#[test]"))
-                && !attributes.iter().any(|line| line.contains("ignore"))
-        })
-}
-
-#[test]
-fn every_proof_is_a_test_that_exists() {
-    let mut sources = String::new();
+/// All declarations of the repository.
+fn declarations() -> Vec<Declared> {
+    let mut files = Vec::new();
     FOLDERS
         .iter()
-        .for_each(|folder| collect(Path::new(folder), &mut sources));
-    for cell in MATRIX.cells() {
-        if let EngineVerdict::Yes { test } = cell.engine {
-            assert!(
-                has_test(&sources, test),
-                "{} is proven by `{test}`, which is no test here",
-                cell.id
-            );
+        .for_each(|folder| collect(Path::new(folder), &mut files));
+    files.sort();
+    let of_file = |(path, text): (String, String)| {
+        declared::of(&text).unwrap_or_else(|why| panic!("{path}: {why}"))
+    };
+    files.into_iter().flat_map(of_file).collect()
+}
+
+/// Path and text of every Rust source below a folder.
+fn collect(folder: &Path, files: &mut Vec<(String, String)>) {
+    for path in std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+    {
+        if path.is_dir() && !path.ends_with(EXCEPT) {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            files.push((path.display().to_string(), text));
         }
     }
 }
 
-#[test]
-fn a_missing_test_would_be_noticed() {
-    let sources =
-        "#[test]\nfn there() {}\n\n#[test]\n#[ignore]\nfn asleep() {}\n\nfn helper() {}\n";
-    assert!(has_test(sources, "there"));
-    for absent in ["asleep", "helper", "gone"] {
-        assert!(!has_test(sources, absent), "{absent}");
+/// The table that the declarations make: one line a cell, backend, evidence and test.
+fn table(declarations: &[Declared]) -> String {
+    let mut lines = BTreeSet::new();
+    for one in declarations {
+        for cell in one.cells() {
+            let proofs = one
+                .evidence
+                .iter()
+                .filter(|kind| **kind != Evidence::Device);
+            lines.extend(proofs.map(|kind| (cell, one.family.backend(), *kind, one.test.clone())));
+        }
     }
+    let mut table = files::PROOFS_HEAD.to_owned() + "\n";
+    for (cell, backend, evidence, test) in lines {
+        table += &format!(
+            "{}\t{}\t{}\t{}\t{}\t{test}\n",
+            cell.kind(),
+            cell.a(),
+            cell.b(),
+            backend.name(),
+            evidence.name(),
+        );
+    }
+    table
+}
+
+/// Fails if a committed file is not what it should be; writes it when blessing.
+fn fresh(path: &str, wanted: &str) {
+    if std::env::var_os("LATHE_BLESS").is_some() {
+        std::fs::write(path, wanted).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(path).unwrap_or_default() == wanted,
+        "{} is stale: run LATHE_BLESS=1 cargo test -p engine-spec --test proofs, then bless the documents",
+        path.trim_start_matches("../")
+    );
+}
+
+#[test]
+fn the_table_of_proofs_is_what_the_tests_declare() {
+    let wanted = table(&declarations());
+    files::proofs(wanted.clone().leak()).expect("what is written can be read");
+    fresh("matrix/proofs.tsv", &wanted);
+}
+
+/// From the declarations themselves, so that one blessing writes both files.
+#[test]
+fn the_matrix_as_types_is_fresh() {
+    let proofs = files::proofs(table(&declarations()).leak()).unwrap();
+    let device = files::device(files::DEVICE).unwrap();
+    let matrix = Matrix::unproven().with_proofs(proofs.into_iter().chain(device));
+    fresh("../engine-runtime/src/legal.rs", &legal::source(&matrix));
+}
+
+/// Every record of a run on a device is in its order, once, of a test that declares it.
+#[test]
+fn every_record_of_a_device_belongs_to_a_declaration() {
+    let records = files::device(files::DEVICE).expect("the committed records can be read");
+    assert!(
+        records.is_sorted() && files::DEVICE.ends_with('\n'),
+        "records are in the order of the cells"
+    );
+    let declarations = declarations();
+    for (cell, backend, proof) in records {
+        let declares = |one: &Declared| {
+            one.test == proof.test
+                && one.family.backend() == backend
+                && one.evidence.contains(&Evidence::Device)
+                && one.cells().contains(&cell)
+        };
+        assert!(
+            declarations.iter().any(declares),
+            "no test `{}` declares {cell} on {}: device",
+            proof.test,
+            backend.name()
+        );
+    }
+}
+
+#[test]
+fn a_record_without_a_real_card_driver_or_commit_is_none() {
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let record = |place: &str, card: &str, driver: &str, commit: &str, date: &str| {
+        let head = files::DEVICE_HEAD;
+        let table = format!("{head}\n{place}\truns\t{card}\t{driver}\t{commit}\t{date}\n");
+        files::device(table.leak())
+    };
+    let pair = "feature\tprefix-caching\tchunked-prefill\tcuda";
+    let sound = record(pair, "h100-sxm5-80gb", "580.65.06", commit, "2026-11-24").unwrap();
+    let proof = Proof {
+        evidence: Evidence::Device,
+        test: "runs",
+    };
+    let cell = CellId::Pair(Feature::PrefixCaching, Feature::ChunkedPrefill);
+    assert_eq!(sound, [(cell, BackendKind::Cuda, proof)]);
+    let hopper = "hardware\tlora\thopper\tcuda";
+    assert!(record(hopper, "h100-sxm5-80gb", "580.65", commit, "2026-11-24").is_ok());
+    for (place, card, driver, commit, date) in [
+        (pair, "h1000", "580.65.06", commit, "2026-11-24"),
+        (pair, "mi300x", "580.65.06", commit, "2026-11-24"),
+        (pair, "h100-sxm5-80gb", "new", commit, "2026-11-24"),
+        (
+            pair,
+            "h100-sxm5-80gb",
+            "580.65.06",
+            &commit[..8],
+            "2026-11-24",
+        ),
+        (pair, "h100-sxm5-80gb", "580.65.06", commit, "today"),
+        (
+            "feature\tchunked-prefill\tprefix-caching\tcuda",
+            "h100-sxm5-80gb",
+            "580.65.06",
+            commit,
+            "2026-11-24",
+        ),
+        (
+            "hardware\tlora\tvolta\tcuda",
+            "h100-sxm5-80gb",
+            "580.65.06",
+            commit,
+            "2026-11-24",
+        ),
+    ] {
+        assert!(
+            record(place, card, driver, commit, date).is_err(),
+            "{place} {card} {driver} {commit} {date}"
+        );
+    }
+}
+
+#[test]
+fn the_matrix_is_made_from_the_committed_tables() {
+    let lines = files::proofs(files::PROOFS).unwrap();
+    assert!(!lines.is_empty());
+    for (cell, backend, _) in lines {
+        assert!(MATRIX.engine(cell, backend).is_yes(), "{cell}");
+    }
+}
+
+#[test]
+fn a_declaration_is_read_with_all_that_it_says() {
+    let source = "mod x { #[test] fn runs() { holds($name::Both: Base, proves!($name::Both: best-of + \
+                  beam-search + async-output on volta: emulator, device)); } }";
+    let [one] = declared::of(source).unwrap().try_into().unwrap();
+    assert_eq!((one.test.as_str(), one.family), ("runs", Family::Volta));
+    assert_eq!(one.evidence, [Evidence::Emulator, Evidence::Device]);
+    let pair = |a, b| CellId::pair(a, b).unwrap();
+    let (a, b, c) = (Feature::BestOf, Feature::BeamSearch, Feature::AsyncOutput);
+    assert_eq!(one.cells(), [pair(a, b), pair(a, c), pair(b, c)]);
+    let alone = "#[test] fn alone() { proves!(R: lora on amd: device) }";
+    let [one] = declared::of(alone).unwrap().try_into().unwrap();
+    assert_eq!(one.cells(), [CellId::Hardware(Feature::Lora, Family::Amd)]);
+}
+
+#[test]
+fn a_declaration_where_it_proves_nothing_is_refused() {
+    for (why, source) in [
+        ("no test", "fn helper() { proves!(R: lora on cpu: here); }"),
+        ("no test", "const P: P = proves!(R: lora on cpu: here);"),
+        (
+            "ignored",
+            "#[test] #[ignore = \"slow\"] fn f() { proves!(R: lora on cpu: here); }",
+        ),
+        (
+            "no test",
+            "#[test] fn f() { fn g() { proves!(R: lora on cpu: here); } }",
+        ),
+        (
+            "no name",
+            "#[test] fn $name() { proves!(R: lora on cpu: here); }",
+        ),
+        ("loro", "#[test] fn f() { proves!(R: loro on cpu: here); }"),
+        (
+            "twice",
+            "#[test] fn f() { proves!(R: lora + lora on cpu: here); }",
+        ),
+        ("xpu", "#[test] fn f() { proves!(R: lora on xpu: here); }"),
+        (
+            "emulator",
+            "#[test] fn f() { proves!(R: lora on cpu: emulator); }",
+        ),
+        (
+            "here",
+            "#[test] fn f() { proves!(R: lora on volta: here); }",
+        ),
+        ("read", "#[test] fn f() { proves!(lora on cpu); }"),
+        (
+            "disabled",
+            "#[cfg(any())] #[test] fn f() { proves!(R: lora on cpu: here); }",
+        ),
+    ] {
+        let error = declared::of(source).expect_err(source);
+        assert!(error.contains(why), "{source}: {error}");
+    }
+    // What is only spoken of is no declaration.
+    let spoken =
+        "/// proves!(R: lora on cpu: here)\nfn f() { g(\"proves!(R: lora on cpu: here)\") }";
+    assert_eq!(declared::of(spoken).unwrap(), []);
 }

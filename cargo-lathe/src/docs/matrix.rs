@@ -1,6 +1,8 @@
 //! `docs/matrix.md`: both verdicts of every cell, the reasons, the proofs and the counts.
 
-use engine_spec::matrix::{EngineVerdict, MATRIX, Unknown, counts};
+use std::collections::BTreeMap;
+
+use engine_spec::matrix::{MATRIX, Unknown, counts, files};
 
 use super::page::Page;
 use crate::matrix::{View, markdown};
@@ -11,7 +13,8 @@ pub fn matrix() -> String {
     let mut page = Page::titled(
         "The compatibility matrix",
         "What vLLM's matrix says, and what this engine proves. A profile with `matrix = \"vllm\"`, the default, needs ● for all its cells; one with \
-         `matrix = \"engine\"` needs a filled sign of any shape. Each sign leads to where vLLM tracks the combination.\n",
+         `matrix = \"engine\"` needs a filled sign of any shape. Beside a filled sign stands where it is proven, by backend and evidence: `here` on the processor that runs the \
+         tests, in an `emulator`, or on the `device`. A profile is held to the backend of its target. Each sign leads to where vLLM tracks the combination.\n",
     );
     markdown::legend(&mut page, &view);
     page.section(
@@ -73,27 +76,23 @@ fn totals(page: &mut Page) {
 }
 
 fn proofs(page: &mut Page) {
-    let proven: Vec<_> = MATRIX
-        .cells()
-        .iter()
-        .filter(|cell| cell.engine.is_yes())
-        .collect();
     page.section(
         "What this engine proves",
-        "Each of these cells has a test that runs the combination; every other verdict of this engine is no: not built yet.",
+        "Each of these cells has a test that runs the combination and declares it with `proves!`; every other verdict of this engine is no: not built yet.",
     );
-    if proven.is_empty() {
-        page.line("None yet.");
-        return;
+    page.head(&["cell", "vLLM", "proven", "tests"]);
+    let tables = [files::proofs(files::PROOFS), files::device(files::DEVICE)];
+    let mut tests: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (cell, backend, proof) in tables.into_iter().flatten().flatten() {
+        let place = tests.entry((cell, backend, proof.evidence)).or_default();
+        place.push(format!("`{}`", proof.test));
     }
-    page.head(&["cell", "vLLM", "test"]);
-    for cell in proven {
-        if let EngineVerdict::Yes { test } = cell.engine {
-            page.row([
-                cell.id.to_string(),
-                cell.vllm.name().to_owned(),
-                format!("`{test}`"),
-            ]);
-        }
+    for ((cell, backend, evidence), tests) in tests {
+        page.row([
+            cell.to_string(),
+            MATRIX.cell(cell).vllm.name().to_owned(),
+            format!("{}:{}", backend.name(), evidence.name()),
+            tests.join(", "),
+        ]);
     }
 }

@@ -6,8 +6,8 @@
 
 mod pen;
 
-use engine_spec::matrix::{Cell, Counts, MATRIX, Unknown, Verdict, counts};
-use engine_spec::{Family, Feature};
+use engine_spec::matrix::{Cell, Counts, Evidence, MATRIX, Proof, Unknown, Verdict, counts};
+use engine_spec::{BackendKind, Family, Feature};
 
 use self::pen::{Ink, Pen};
 use crate::matrix::View;
@@ -114,25 +114,38 @@ fn draw_row(pen: &mut Pen, view: &View, layout: &Layout, row: usize, feature: Fe
     pen.label(diagonal + indent, middle + 6.0, 18, feature.title());
     let (pairs, hardware) = view.row(feature);
     for (column, cell) in pairs.iter().enumerate() {
-        draw_cell(pen, MARGIN + column as f64 * PITCH, top, PITCH - GAP, cell);
+        let x = MARGIN + column as f64 * PITCH;
+        draw_cell(pen, view, (x, top), PITCH - GAP, cell);
     }
     for (column, cell) in hardware.iter().enumerate() {
-        draw_cell(pen, layout.column(column), top, COLUMN - GAP, cell);
+        draw_cell(pen, view, (layout.column(column), top), COLUMN - GAP, cell);
     }
 }
 
-fn draw_cell(pen: &mut Pen, x: f64, y: f64, width: f64, cell: &Cell) {
+fn draw_cell(pen: &mut Pen, view: &View, (x, y): (f64, f64), width: f64, cell: &Cell) {
     let height = PITCH - GAP;
     let (centre_x, centre_y) = (x + width / 2.0, y + height / 2.0);
-    pen.begin_cell(cell.link, &tooltip(cell));
+    pen.begin_cell(cell.link, &tooltip(view, cell));
     pen.tile(x, y, width, height, ink(cell.vllm));
-    match (cell.engine.is_yes(), cell.vllm) {
-        (true, _) => pen.proof(centre_x, centre_y),
-        (false, Verdict::Yes) => {}
-        (false, Verdict::No) => pen.cross(centre_x, centre_y),
-        (false, Verdict::Unknown) => pen.centred(centre_x, centre_y + 7.0, Ink::Text, 20, 700, "?"),
+    let proofs = view.proofs(cell);
+    match (proofs.is_empty(), cell.vllm) {
+        (false, _) => draw_proofs(pen, (centre_x, centre_y), &proofs),
+        (true, Verdict::Yes) => {}
+        (true, Verdict::No) => pen.cross(centre_x, centre_y),
+        (true, Verdict::Unknown) => pen.centred(centre_x, centre_y + 7.0, Ink::Text, 20, 700, "?"),
     }
     pen.end_cell(cell.link);
+}
+
+/// A disc if something ran on the hardware itself, a ring if all ran in an emulator; the backends stand below it.
+fn draw_proofs(pen: &mut Pen, (x, y): (f64, f64), proofs: &[(BackendKind, Proof)]) {
+    let played = |(_, proof): &(_, Proof)| proof.evidence == Evidence::Emulator;
+    match proofs.iter().all(played) {
+        true => pen.ring(x, y - 5.0),
+        false => pen.disc(x, y - 5.0),
+    }
+    let names: Vec<_> = proofs.iter().map(|(backend, _)| backend.name()).collect();
+    pen.centred(x, y + 17.0, Ink::Text, 9, 600, &names.join(" "));
 }
 
 fn ink(verdict: Verdict) -> Ink {
@@ -143,16 +156,16 @@ fn ink(verdict: Verdict) -> Ink {
     }
 }
 
-fn tooltip(cell: &Cell) -> String {
+fn tooltip(view: &View, cell: &Cell) -> String {
     let what = cell.id.to_string().replace('`', "");
-    let engine = cell.engine.name();
+    let engine = match view.places(cell).as_str() {
+        "" => "no in this engine".to_owned(),
+        places => format!("yes in this engine, {places}"),
+    };
     match cell.reason {
-        "" => format!(
-            "{what}: {} by vLLM's matrix, {engine} in this engine",
-            cell.vllm.name()
-        ),
+        "" => format!("{what}: {} by vLLM's matrix, {engine}", cell.vllm.name()),
         reason => format!(
-            "{what}: {} by vLLM's matrix ({reason}), {engine} in this engine",
+            "{what}: {} by vLLM's matrix ({reason}), {engine}",
             cell.vllm.name()
         ),
     }
@@ -248,14 +261,14 @@ fn legend(pen: &mut Pen, layout: &Layout) {
         pen.text(MARGIN + 40.0, y + 19.0, Ink::Text, 16, 400, meaning);
         y += 36.0;
     }
-    pen.proof(MARGIN + 13.0, y + 13.0);
+    pen.disc(MARGIN + 13.0, y + 13.0);
     pen.text(
         MARGIN + 40.0,
         y + 19.0,
         Ink::Text,
         16,
         400,
-        "this engine proves it by a named test",
+        "this engine proves it on the backends named below; a ring: in an emulator alone",
     );
     let (legal, maximal) = total(&counts(&MATRIX, Unknown::Refused));
     let (wide, wide_maximal) = total(&counts(&MATRIX, Unknown::Accepted));

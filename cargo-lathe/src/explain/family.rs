@@ -38,7 +38,7 @@ pub fn write(family: Family, out: &mut impl Write) -> io::Result<()> {
     let proven: Vec<&Cell> = yes
         .into_iter()
         .chain(other)
-        .filter(|cell| cell.engine.is_yes())
+        .filter(|cell| cell.engine.is_proven())
         .collect();
     match proven.is_empty() {
         true => writeln!(
@@ -48,7 +48,7 @@ pub fn write(family: Family, out: &mut impl Write) -> io::Result<()> {
         false => writeln!(
             out,
             "  {DIM}this engine proves{DIM:#} {GOOD}{}{GOOD:#}",
-            names(&proven)
+            places(&proven)
         )?,
     }
     for count in counts(&MATRIX, Unknown::Refused)
@@ -58,7 +58,7 @@ pub fn write(family: Family, out: &mut impl Write) -> io::Result<()> {
         let (legal, maximal) = (count.legal, count.maximal);
         writeln!(
             out,
-            "\n{legal} sets of features work here by the page, {maximal} of them with nothing to add."
+            "\n{legal} sets of features work here by vLLM's matrix, {maximal} of them with nothing to add."
         )?;
     }
     Ok(())
@@ -70,4 +70,10 @@ fn names(cells: &[&Cell]) -> String {
         .map(|cell| cell.id.a().name())
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// The features of proven cells, each with where it is proven.
+fn places(cells: &[&Cell]) -> String {
+    let place = |cell: &&Cell| format!("{} ({})", cell.id.a(), cell.engine.places());
+    cells.iter().map(place).collect::<Vec<_>>().join(", ")
 }

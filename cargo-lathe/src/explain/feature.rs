@@ -78,16 +78,22 @@ fn section(
     let proven: Vec<&Cell> = yes
         .into_iter()
         .chain(other)
-        .filter(|cell| cell.engine.is_yes())
+        .filter(|cell| cell.engine.is_proven())
         .collect();
     match proven.is_empty() {
         true => writeln!(out, "  {DIM}this engine proves none of them yet{DIM:#}"),
         false => writeln!(
             out,
             "  {DIM}this engine proves{DIM:#} {GOOD}{}{GOOD:#}",
-            names(&proven)
+            places(&proven, feature)
         ),
     }
+}
+
+/// The other sides of proven cells, each with where it is proven.
+fn places(cells: &[&Cell], feature: Feature) -> String {
+    let place = |cell: &&Cell| format!("{} ({})", across(cell, feature), cell.engine.places());
+    cells.iter().map(place).collect::<Vec<_>>().join(", ")
 }
 
 /// The name on the other side of a cell.

@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use engine_spec::matrix::{EngineVerdict, MATRIX};
+use engine_spec::matrix::{EngineVerdict, MATRIX, Proof};
 use engine_spec::nearest::nearest;
+use engine_spec::rules::cells::NOT_BUILT;
 use engine_spec::{Color, Family, Feature, FeatureSet, Format, Machine, Mode, Plan, Profile};
 
 use super::verdict;
@@ -30,6 +31,7 @@ pub fn write(path: &Path, out: &mut Output) -> Result<(), Failure> {
 /// Every cell that the profile touches.
 fn sound(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
     let (set, family) = (plan.set(), plan.target.family());
+    let backend = family.backend();
     let (name, target) = (&plan.name, plan.target.name);
     if set.is_empty() {
         return writeln!(
@@ -43,13 +45,16 @@ fn sound(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
     )?;
     for cell in MATRIX.touched(set, family) {
         let what = cell.id.to_string().replace('`', "");
-        let engine = match cell.engine {
-            EngineVerdict::Yes { test } => format!("{GOOD}yes{GOOD:#} {DIM}{test}{DIM:#}"),
-            EngineVerdict::No { why } => format!("{BAD}no{BAD:#} {DIM}{why}{DIM:#}"),
+        let engine = match cell.engine.on(backend) {
+            EngineVerdict::Yes(Proof { evidence, test }) => {
+                let (backend, evidence) = (backend.name(), evidence.name());
+                format!("{GOOD}yes{GOOD:#} {backend}:{evidence} {DIM}{test}{DIM:#}")
+            }
+            EngineVerdict::No => format!("{BAD}no{BAD:#} {DIM}{NOT_BUILT}{DIM:#}"),
         };
         writeln!(
             out,
-            "  {what:40} page {} engine {engine}",
+            "  {what:40} vLLM {} engine {engine}",
             verdict(cell.vllm)
         )?;
     }
@@ -62,7 +67,7 @@ fn sound(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
         )?;
     }
     let held = match plan.mode {
-        Mode::Vllm => "yes from both, the page and this engine",
+        Mode::Vllm => "yes from both, vLLM's matrix and this engine",
         Mode::Engine => "yes from this engine",
     };
     writeln!(
@@ -72,16 +77,10 @@ fn sound(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
     )
 }
 
-/// The smallest changes to features or target after which no cell is in the way.
+/// The smallest changes to features, target or terms after which no cell is in the way.
 fn ways_out(profile: &Profile, out: &mut impl Write) -> std::io::Result<()> {
     let family = profile.target.value.arch(&Machine::detect()).family();
-    let mode = profile.mode.as_ref().map_or(Mode::Vllm, |mode| mode.value);
-    let accepted: Vec<_> = profile
-        .accept
-        .iter()
-        .filter_map(|accept| accept.cell())
-        .collect();
-    let nearest = nearest(&MATRIX, mode, profile.set(), family, &accepted);
+    let nearest = nearest(&MATRIX, &profile.terms(), profile.set(), family);
     if nearest.drop.is_empty() {
         return Ok(());
     }
@@ -91,6 +90,12 @@ fn ways_out(profile: &Profile, out: &mut impl Write) -> std::io::Result<()> {
     )?;
     for set in &nearest.drop {
         writeln!(out, "  without {}", names(*set))?;
+    }
+    for set in &nearest.by_engine {
+        match set.is_empty() {
+            true => writeln!(out, "  with matrix = \"engine\"")?,
+            false => writeln!(out, "  with matrix = \"engine\", without {}", names(*set))?,
+        }
     }
     if !nearest.families.is_empty() {
         let families: Vec<&str> = nearest.families.iter().copied().map(Family::name).collect();

@@ -1,4 +1,4 @@
-//! How many profiles the page allows: every feature set on every family, by brute force.
+//! How many profiles vLLM's matrix allows: every feature set on every family, by brute force.
 
 use std::io::{self, Write};
 

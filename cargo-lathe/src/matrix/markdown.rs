@@ -5,7 +5,7 @@
 use engine_spec::Feature;
 use engine_spec::matrix::{Cell, Verdict};
 
-use super::{GLYPHS, View, glyph};
+use super::View;
 use crate::docs::page::Page;
 
 pub fn markdown(view: &View) -> String {
@@ -26,7 +26,7 @@ pub fn pairs(page: &mut Page, view: &View) {
     let before = features.split_last().map_or(&[][..], |(_, before)| before);
     head(page, before.iter().map(|feature| feature.name()));
     for feature in &features {
-        row(page, *feature, &view.row(*feature).0, before.len());
+        row(page, view, *feature, before.len(), &view.row(*feature).0);
     }
 }
 
@@ -34,14 +34,19 @@ pub fn pairs(page: &mut Page, view: &View) {
 pub fn hardware(page: &mut Page, view: &View) {
     head(page, view.families.iter().map(|family| family.title()));
     for feature in view.features.iter() {
-        row(page, feature, &view.row(feature).1, view.families.len());
+        row(
+            page,
+            view,
+            feature,
+            view.families.len(),
+            &view.row(feature).1,
+        );
     }
 }
 
 /// What the glyphs in sight mean.
 pub fn legend(page: &mut Page, view: &View) {
-    let shown: Vec<char> = view.cells().map(glyph).collect();
-    for (glyph, meaning) in GLYPHS.iter().filter(|(glyph, _)| shown.contains(glyph)) {
+    for (glyph, meaning) in view.legend() {
         page.line(&format!("{glyph} {meaning}  "));
     }
 }
@@ -50,7 +55,11 @@ pub fn legend(page: &mut Page, view: &View) {
 pub fn reasons(page: &mut Page, view: &View) {
     page.head(&["cell", "vLLM", "why"]);
     for cell in view.cells().filter(|cell| cell.vllm != Verdict::Yes) {
-        page.row([cell.id.to_string(), mark(cell), cell.reason.to_owned()]);
+        page.row([
+            cell.id.to_string(),
+            mark(view, cell),
+            cell.reason.to_owned(),
+        ]);
     }
 }
 
@@ -60,16 +69,19 @@ fn head<'a>(page: &mut Page, columns: impl Iterator<Item = &'a str>) {
     page.head(&["feature"].into_iter().chain(columns).collect::<Vec<_>>());
 }
 
-fn row(page: &mut Page, feature: Feature, cells: &[&Cell], width: usize) {
+fn row(page: &mut Page, view: &View, feature: Feature, width: usize, cells: &[&Cell]) {
     let empty = std::iter::repeat_n(String::new(), width.saturating_sub(cells.len()));
-    let cells = cells.iter().map(|cell| mark(cell)).chain(empty);
+    let cells = cells.iter().map(|cell| mark(view, cell)).chain(empty);
     page.row([format!("`{feature}`")].into_iter().chain(cells));
 }
 
-/// A cell's glyph, which leads to where the verdict is tracked.
-fn mark(cell: &Cell) -> String {
-    match cell.link {
-        "" => glyph(cell).to_string(),
-        link => format!("[{}]({link})", glyph(cell)),
-    }
+/// A cell's glyph, which leads to where vLLM tracks it, and where this engine proves it.
+fn mark(view: &View, cell: &Cell) -> String {
+    let glyph = match cell.link {
+        "" => view.glyph(cell).to_string(),
+        link => format!("[{}]({link})", view.glyph(cell)),
+    };
+    format!("{glyph} {}", view.places(cell))
+        .trim_end()
+        .to_owned()
 }

@@ -1,6 +1,9 @@
-//! The matrix for scripts: one line a cell, in the order of `cells.tsv`, with the engine's verdict beside the page's.
+//! The matrix for scripts: one line a cell, in the order of `cells.tsv`, with the engine's verdict beside vLLM's: `no`,
+//! or `yes` and where it is proven, as in `yes cpu:here`.
 
 use std::io::{self, Write};
+
+use engine_spec::matrix::Cell;
 
 use super::View;
 
@@ -14,10 +17,17 @@ pub fn write(view: &View, out: &mut impl Write) -> io::Result<()> {
             cell.id.a(),
             cell.id.b(),
             cell.vllm.name(),
-            cell.engine.name(),
+            engine(view, cell),
             cell.link,
             cell.reason
         )?;
     }
     Ok(())
+}
+
+fn engine(view: &View, cell: &Cell) -> String {
+    match view.places(cell).as_str() {
+        "" => "no".to_owned(),
+        places => format!("yes {places}"),
+    }
 }

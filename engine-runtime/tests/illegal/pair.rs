@@ -1,9 +1,9 @@
-//! Two features that the page forbids together, and that no test of this engine runs.
+//! Two features that vLLM's matrix forbids together, and that no test of this engine runs.
 
-use engine_runtime::legal::{WorksWith, mark};
+use engine_runtime::legal::{WorksWith, backend, mark};
 
-fn together<A: WorksWith<B>, B>() {}
+fn together<A: WorksWith<B, On>, B, On>() {}
 
 fn main() {
-    together::<mark::EncoderDecoder, mark::ChunkedPrefill>();
+    together::<mark::EncoderDecoder, mark::ChunkedPrefill, backend::Cpu>();
 }

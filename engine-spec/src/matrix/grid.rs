@@ -1,6 +1,6 @@
-//! The page's verdicts, laid out as the page is: hold it against the page and read row by row.
+//! vLLM's verdicts, laid out as its compatibility matrix is: hold one against the other and read row by row.
 //!
-//! The reasons and links of every cell that is not yes are in [`super::notes`].
+//! What every cell that is not yes links to is in [`super::links`], and why it is not yes in `matrix/cells.tsv`.
 
 use super::Verdict::{self, No as N, Unknown as Q, Yes as Y};
 use crate::family::Family;
@@ -47,3 +47,11 @@ pub(super) const HARDWARE: [[Verdict; Family::COUNT]; Feature::COUNT] = [
     /* beam-search          */ [Y,      Y,      Y,      Y,      Y,      Y,      Y],
     /* guided-decoding      */ [Y,      Y,      Y,      Y,      Y,      Y,      Y],
 ];
+
+const _: () = {
+    let mut row = 0;
+    while row < Feature::COUNT {
+        assert!(PAIRS[row].len() == row, "row n of the triangle has n cells");
+        row += 1;
+    }
+};

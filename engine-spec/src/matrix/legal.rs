@@ -1,9 +1,11 @@
-//! Which feature sets a table allows, by bit masks; and how many.
+//! What a profile is held to, cell by cell; which feature sets that allows, by bit masks; and how many.
 //!
+//! One function says what stands against a cell, [`Terms::objection`]. The rules turn each objection into a finding,
+//! and the masks of [`Legality`] are made from the same objections, so that neither can know better than the other.
 //! Legality is closed downward (a subset of a legal set is legal), so the maximal sets describe all of them.
 
-use super::{CellId, Matrix, Mode, Verdict};
-use crate::family::Family;
+use super::{Cell, CellId, Matrix, Mode, Verdict};
+use crate::family::{BackendKind, Family};
 use crate::feature::{Feature, FeatureSet};
 
 /// What to do with a cell of which nobody knows.
@@ -13,66 +15,116 @@ pub enum Unknown {
     Accepted,
 }
 
-/// For each feature the features that it may not stand with, and for each family the features that it may not have.
+/// What a profile is held to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    pub mode: Mode,
+    /// The unknown pairs that it takes by name.
+    pub accepted: Vec<CellId>,
+}
+
+/// What stands against a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Objection {
+    /// vLLM's matrix says no.
+    No,
+    /// vLLM's matrix does not know, and the profile does not take it by name.
+    Unknown,
+    /// This engine has no proof on the target's backend.
+    Unproven,
+}
+
+impl Terms {
+    /// What `matrix = "engine"` means: this engine's verdicts alone, so that there is nothing to accept.
+    pub fn of_engine() -> Terms {
+        Terms {
+            mode: Mode::Engine,
+            accepted: Vec::new(),
+        }
+    }
+
+    /// What stands against a cell of a profile for this backend; where vLLM's matrix objects, that this engine has not
+    /// built it either is no news.
+    pub fn objection(&self, cell: &Cell, backend: BackendKind) -> Option<Objection> {
+        let by_vllm = match (self.mode, cell.vllm) {
+            (Mode::Engine, _) | (Mode::Vllm, Verdict::Yes) => None,
+            (Mode::Vllm, Verdict::No) => Some(Objection::No),
+            (Mode::Vllm, Verdict::Unknown) => {
+                (!self.accepted.contains(&cell.id)).then_some(Objection::Unknown)
+            }
+        };
+        let by_engine = (!cell.engine.on(backend).is_yes()).then_some(Objection::Unproven);
+        by_vllm.or(by_engine)
+    }
+
+    /// Every cell that a feature set on a family touches and that something stands against.
+    pub fn objections<'a>(
+        &'a self,
+        matrix: &'a Matrix,
+        set: FeatureSet,
+        family: Family,
+    ) -> impl Iterator<Item = (&'a Cell, Objection)> {
+        matrix.touched(set, family).filter_map(move |cell| {
+            let objection = self.objection(cell, family.backend())?;
+            Some((cell, objection))
+        })
+    }
+}
+
+/// For each feature on each backend the features that it may not stand with, and for each family the features that it
+/// may not have.
 #[derive(Clone, Debug)]
 pub struct Legality {
-    conflicts: [FeatureSet; Feature::COUNT],
+    conflicts: [[FeatureSet; Feature::COUNT]; BackendKind::COUNT],
     absent: [FeatureSet; Family::COUNT],
 }
 
 impl Legality {
-    /// By the page's verdicts alone.
-    pub fn of_page(matrix: &Matrix, unknown: Unknown) -> Legality {
-        Legality::by(|id| match matrix.cell(id).vllm {
+    /// By vLLM's verdicts alone.
+    pub fn by_vllm(matrix: &Matrix, unknown: Unknown) -> Legality {
+        Legality::by(|id, _| match matrix.cell(id).vllm {
             Verdict::Yes => true,
             Verdict::No => false,
             Verdict::Unknown => unknown == Unknown::Accepted,
         })
     }
 
-    /// By the verdicts that a profile in this mode is held to, with these unknown pairs accepted by name.
-    pub fn of_mode(matrix: &Matrix, mode: Mode, accepted: &[CellId]) -> Legality {
-        Legality::by(|id| {
-            let cell = matrix.cell(id);
-            let page = match cell.vllm {
-                Verdict::Yes => true,
-                Verdict::No => false,
-                Verdict::Unknown => accepted.contains(&id),
-            };
-            match mode {
-                Mode::Vllm => page && cell.engine.is_yes(),
-                Mode::Engine => cell.engine.is_yes(),
-            }
-        })
+    /// By what a profile is held to. On a backend that this engine does not have, that nothing is proven yet does not
+    /// count: it is said once, of the backend, and the profile can be planned for the day when it is there.
+    pub fn by_terms(matrix: &Matrix, terms: &Terms) -> Legality {
+        Legality::by(
+            |id, backend| match terms.objection(matrix.cell(id), backend) {
+                None => true,
+                Some(Objection::No | Objection::Unknown) => false,
+                Some(Objection::Unproven) => !matrix.is_built(backend),
+            },
+        )
     }
 
-    /// By the page, with these unknown pairs accepted by name.
-    pub fn of_page_accepting(matrix: &Matrix, accepted: &[CellId]) -> Legality {
-        Legality::by(|id| match matrix.cell(id).vllm {
-            Verdict::Yes => true,
-            Verdict::No => false,
-            Verdict::Unknown => accepted.contains(&id),
-        })
-    }
-
-    fn by(works: impl Fn(CellId) -> bool) -> Legality {
-        let conflicts = Feature::ALL.map(|a| {
-            let clash = |b: &Feature| CellId::pair(a, *b).is_some_and(|id| !works(id));
-            Feature::ALL.into_iter().filter(clash).collect()
+    fn by(works: impl Fn(CellId, BackendKind) -> bool) -> Legality {
+        let conflicts = BackendKind::ALL.map(|backend| {
+            Feature::ALL.map(|a| {
+                let works = |b| CellId::pair(a, b).is_none_or(|id| works(id, backend));
+                Feature::ALL.into_iter().filter(|b| !works(*b)).collect()
+            })
         });
         let absent = Family::ALL.map(|family| {
-            let missing = |feature: &Feature| !works(CellId::Hardware(*feature, family));
-            Feature::ALL.into_iter().filter(missing).collect()
+            let works = |feature| works(CellId::Hardware(feature, family), family.backend());
+            Feature::ALL
+                .into_iter()
+                .filter(|feature| !works(*feature))
+                .collect()
         });
         Legality { conflicts, absent }
     }
 
     /// Whether a profile with these features on this family is allowed.
     pub fn allows(&self, set: FeatureSet, family: Family) -> bool {
+        let conflicts = &self.conflicts[family.backend() as usize];
         !set.intersects(self.absent[family.index()])
             && set
                 .iter()
-                .all(|feature| !set.intersects(self.conflicts[feature.index()]))
+                .all(|feature| !set.intersects(conflicts[feature.index()]))
     }
 
     /// Whether it is allowed and no feature can be added.
@@ -93,7 +145,7 @@ impl Legality {
         sets
     }
 
-    /// How many legal and maximal sets each family has, in the page's order.
+    /// How many legal and maximal sets each family has, in the matrix's order.
     pub fn count(&self) -> [Counts; Family::COUNT] {
         Family::ALL.map(|family| {
             let legal = FeatureSet::every().filter(|set| self.allows(*set, family));
@@ -121,9 +173,9 @@ pub struct Counts {
     pub maximal: usize,
 }
 
-/// The counts of the page's verdicts, family by family.
+/// The counts of vLLM's verdicts, family by family.
 pub fn counts(matrix: &Matrix, unknown: Unknown) -> [Counts; Family::COUNT] {
-    Legality::of_page(matrix, unknown).count()
+    Legality::by_vllm(matrix, unknown).count()
 }
 
 #[cfg(test)]
@@ -132,7 +184,7 @@ mod tests {
     use crate::matrix::MATRIX;
 
     #[test]
-    fn the_page_allows_as_many_profiles_as_it_should() {
+    fn vllm_allows_as_many_profiles_as_it_should() {
         for (unknown, legal, maximal) in
             [(Unknown::Refused, 3904, 68), (Unknown::Accepted, 9744, 46)]
         {

@@ -32,7 +32,7 @@ pub(crate) fn resolve(profile: &Profile, machine: &Machine) -> Plan {
         format!("{} ({})", target.name, target.arch),
         ask.line(&profile.target.span),
     );
-    let mode = ask.or("matrix", &profile.mode, Mode::Vllm, Mode::name);
+    let mode = ask.or("matrix", &profile.mode, Mode::default(), Mode::name);
     let backend = backend(target.arch);
     ask.record("backend", backend_name(backend), Origin::From("target"));
     let toolkit = toolkit(&mut ask, &target, machine);

@@ -70,7 +70,7 @@ const MOST: u64 = 1 << 24;
 pub const TOP: Section = Section { name: "", doc: "what is built, and for what", fields: &[
     field("name",    Kind::Text,                       Required,                         "the deployment's name in kebab-case: the engine's binary is called `engine-<name>`"),
     field("target",  Kind::Target,                     Required,                         "the hardware: a SKU, an architecture, a family, or `native` for the machine that builds"),
-    field("matrix",  Kind::Choice(&["vllm", "engine"]),Is("\"vllm\""),                   "whose verdicts the profile is held to: `vllm` demands yes from the page and from this engine, `engine` from this engine alone"),
+    field("matrix",  Kind::Choice(&["vllm", "engine"]),Is("\"vllm\""),                   "whose verdicts the profile is held to: `vllm` demands yes from vLLM's matrix and from this engine, `engine` from this engine alone"),
     field("toolkit", Kind::Choice(Toolkit::NAMES),     From("the first on this machine that makes code for the target, else the one to get"), "insists on one device compiler"),
 ]};
 
@@ -93,7 +93,7 @@ pub const LIMITS: Section = Section { name: "limits", doc: "how much at once", f
 
 #[rustfmt::skip]
 pub const ACCEPT: Section = Section { name: "accept", doc: "unknown pairs, taken knowingly", fields: &[
-    field("pair",   Kind::Pair, Required, "two features whose cell on the page is unknown"),
+    field("pair",   Kind::Pair, Required, "two features whose cell in vLLM's matrix is unknown"),
     field("reason", Kind::Text, Required, "why it is taken; it stands in the binary's manifest"),
 ]};
 

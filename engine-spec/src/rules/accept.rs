@@ -7,14 +7,14 @@ use crate::matrix::{Mode, Verdict};
 pub static KNOWN: Rule = Rule {
     code: Code(701),
     name: "accept-known",
-    doc: "only a pair that the page leaves unknown can be accepted: yes needs no acceptance, and no is not for a profile to overrule",
+    doc: "only a pair that vLLM's matrix leaves unknown can be accepted: yes needs no acceptance, and no is not for a profile to overrule",
     check: Check::Case(known),
 };
 
 pub static UNUSED: Rule = Rule {
     code: Code(702),
     name: "accept-unused",
-    doc: "an accepted pair must be on in the profile, and the page must be asked: an entry without effect is a mistake",
+    doc: "an accepted pair must be on in the profile, and vLLM's matrix must be asked: an entry without effect is a mistake",
     check: Check::Case(unused),
 };
 
@@ -44,11 +44,11 @@ fn known(case: &Case<'_>, found: &mut Diagnostics) {
                 Verdict::Unknown => continue,
                 Verdict::Yes => (
                     format!("`{a}` with `{b}` is not unknown"),
-                    "the page says yes: it needs no acceptance".to_owned(),
+                    "vLLM's matrix says yes: it needs no acceptance".to_owned(),
                 ),
                 Verdict::No => (
                     format!("`{a}` with `{b}` is not unknown"),
-                    format!("the page says no: {}", cell.reason),
+                    format!("vLLM's matrix says no: {}", cell.reason),
                 ),
             },
         };
@@ -69,9 +69,9 @@ fn unused(case: &Case<'_>, found: &mut Diagnostics) {
             .find(|feature| !case.set().contains(feature.value));
         let (what, why) = match off {
             Some(feature) => (&feature.span, format!("`{}` is not on", feature.value)),
-            None if case.plan.mode == Mode::Engine => (
+            None if case.profile.terms().mode == Mode::Engine => (
                 &accept.span,
-                "matrix = \"engine\" does not ask the page".to_owned(),
+                "matrix = \"engine\" does not ask vLLM's matrix".to_owned(),
             ),
             None => continue,
         };
@@ -88,11 +88,9 @@ fn unused(case: &Case<'_>, found: &mut Diagnostics) {
 
 fn twice(case: &Case<'_>, found: &mut Diagnostics) {
     for (at, accept) in case.profile.accept.iter().enumerate() {
-        let first = case
-            .profile
-            .accept
-            .iter()
-            .take(at)
+        let before = case.profile.accept.iter().take(at);
+        let first = before
+            .filter(|other| other.cell().is_some())
             .find(|other| other.cell() == accept.cell());
         if let Some(first) = first {
             found.push(

@@ -1,27 +1,29 @@
 //! The matrix: pairs of features, and features on hardware.
 //!
-//! One finding a cell, the page's before the engine's: where the page says no, that this engine has not built it
-//! either is no news. A pair of which one half is not built on the target is not reported for the pair as well.
+//! Every finding here is an objection of [`Terms`](crate::matrix::Terms) put into words; what stands against a cell is
+//! decided there, for these rules and for the search for a way out alike. One finding a cell, vLLM's verdict before the
+//! engine's. A pair of which one half is not built on the target is not reported for the pair as well, and on a
+//! backend that is not built at all [`super::target::BACKEND`] says for all cells at once that nothing is proven.
 
 use super::{Case, Check, Rule};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 use crate::family::Family;
 use crate::feature::{Feature, FeatureSet};
-use crate::matrix::{Cell, CellId, EngineVerdict, Mode, Verdict};
+use crate::matrix::{Cell, CellId, Objection, Verdict};
 use crate::nearest;
 
 pub static PAIR: Rule = Rule {
     code: Code(101),
     name: "pair",
-    doc: "two features whose cell on the page is no; with `matrix = \"engine\"` the page is not asked",
-    check: Check::Case(|case, found| page(case, found, |id| matches!(id, CellId::Pair(..)))),
+    doc: "two features whose cell in vLLM's matrix is no; with `matrix = \"engine\"` vLLM's matrix is not asked",
+    check: Check::Case(pair),
 };
 
 pub static HARDWARE: Rule = Rule {
     code: Code(102),
     name: "hardware",
-    doc: "a feature whose cell for the target's family is no on the page; with `matrix = \"engine\"` the page is not asked",
-    check: Check::Case(|case, found| page(case, found, |id| matches!(id, CellId::Hardware(..)))),
+    doc: "a feature whose cell for the target's family is no in vLLM's matrix; with `matrix = \"engine\"` vLLM's matrix is not asked",
+    check: Check::Case(hardware),
 };
 
 pub static UNKNOWN: Rule = Rule {
@@ -34,7 +36,7 @@ pub static UNKNOWN: Rule = Rule {
 pub static UNPROVEN_PAIR: Rule = Rule {
     code: Code(104),
     name: "unproven-pair",
-    doc: "two features that no test of this engine runs together yet; its verdicts are proofs and not promises",
+    doc: "two features that no test of this engine runs together on the target's backend yet; its verdicts are proofs and not promises",
     check: Check::Case(unproven_pair),
 };
 
@@ -45,152 +47,146 @@ pub static UNPROVEN_HARDWARE: Rule = Rule {
     check: Check::Case(unproven_hardware),
 };
 
-/// The page's `no` in one kind of cell.
-fn page(case: &Case<'_>, found: &mut Diagnostics, kind: fn(CellId) -> bool) {
-    let family = case.plan.target.family();
-    if case.plan.mode != Mode::Vllm {
-        return;
+/// The rule that puts an objection into words.
+pub fn rule(id: CellId, objection: Objection) -> &'static Rule {
+    match (objection, id) {
+        (Objection::No, CellId::Pair(..)) => &PAIR,
+        (Objection::No, CellId::Hardware(..)) => &HARDWARE,
+        (Objection::Unknown, _) => &UNKNOWN,
+        (Objection::Unproven, CellId::Pair(..)) => &UNPROVEN_PAIR,
+        (Objection::Unproven, CellId::Hardware(..)) => &UNPROVEN_HARDWARE,
     }
-    let refused = |cell: &&Cell| kind(cell.id) && cell.vllm == Verdict::No;
-    for cell in case.matrix.touched(case.set(), family).filter(refused) {
-        let mut diagnostic = match cell.id {
-            CellId::Pair(a, b) => {
-                let title = format!("`{a}` does not work with `{b}`");
-                together(PAIR.code, case, (a, b), title, "not together with")
-            }
-            CellId::Hardware(feature, family) => {
-                let others = nearest::families_of(case.matrix, feature);
-                alone(
-                    HARDWARE.code,
-                    case,
-                    feature,
-                    format!("`{feature}` does not work on `{family}`"),
-                    "not available here",
-                )
-                .help(elsewhere(&others))
-            }
-        };
-        diagnostic = because(diagnostic, cell);
-        if let CellId::Pair(a, b) = cell.id {
-            diagnostic = diagnostic.help(format!("remove `{a}` or `{b}`"));
-        }
-        if cell.engine.is_yes() && family.backend().is_built() {
-            diagnostic = diagnostic.help("this engine's own kernels can: set matrix = \"engine\"");
-        }
-        found.push(diagnostic);
+}
+
+/// What is not built yet, in words.
+pub const NOT_BUILT: &str = "not built yet";
+
+fn pair(case: &Case<'_>, found: &mut Diagnostics) {
+    for (cell, a, b) in pairs(case, Objection::No) {
+        let title = format!("`{a}` does not work with `{b}`");
+        let finding = because(
+            together(PAIR.code, case, (a, b), title, "not together with"),
+            cell,
+        );
+        found.push(
+            finding
+                .help(format!("remove `{a}` or `{b}`"))
+                .helps(ours(case, cell)),
+        );
+    }
+}
+
+fn hardware(case: &Case<'_>, found: &mut Diagnostics) {
+    for (cell, feature) in alone_in(case, Objection::No) {
+        let title = format!("`{feature}` does not work on `{}`", case.family());
+        let finding = because(
+            alone(HARDWARE.code, case, feature, title, "not available here"),
+            cell,
+        );
+        found.push(
+            finding
+                .help(elsewhere(case, feature))
+                .helps(ours(case, cell)),
+        );
     }
 }
 
 fn unknown(case: &Case<'_>, found: &mut Diagnostics) {
-    if case.plan.mode != Mode::Vllm {
-        return;
-    }
-    let accepted = case.accepted();
-    for (a, b) in case.set().pairs() {
-        let cell = case.matrix.cell(CellId::Pair(a, b));
-        if cell.vllm == Verdict::Unknown && !accepted.contains(&cell.id) {
-            let title = format!("nobody knows whether `{a}` works with `{b}`");
-            found.push(
-                because(together(UNKNOWN.code, case, (a, b), title, "untried with"), cell)
-                    .help(format!("remove `{a}` or `{b}`"))
-                    .help(format!("or take it knowingly: `[[accept]]` with `pair = [\"{a}\", \"{b}\"]` and a `reason`")),
-            );
-        }
+    for (cell, a, b) in pairs(case, Objection::Unknown) {
+        let title = format!("nobody knows whether `{a}` works with `{b}`");
+        let finding = because(
+            together(UNKNOWN.code, case, (a, b), title, "untried with"),
+            cell,
+        );
+        let finding = finding.help(format!("remove `{a}` or `{b}`"));
+        let unproven = case.is_built() && !cell.engine.on(case.backend()).is_yes();
+        found.push(match unproven {
+            // Accepted or not, this engine does not run it.
+            true => finding,
+            false => finding
+                .help(format!("or take it knowingly: `[[accept]]` with `pair = [\"{a}\", \"{b}\"]` and a `reason`"))
+                .helps(ours(case, cell)),
+        });
     }
 }
 
 fn unproven_pair(case: &Case<'_>, found: &mut Diagnostics) {
-    let family = case.plan.target.family();
-    if !family.backend().is_built() {
+    if !case.is_built() {
         return;
     }
     let runs = |feature| {
-        case.matrix
-            .cell(CellId::Hardware(feature, family))
-            .engine
-            .is_yes()
+        let id = CellId::Hardware(feature, case.family());
+        case.matrix.engine(id, case.backend()).is_yes()
     };
-    for (a, b) in case.set().pairs() {
-        let cell = case.matrix.cell(CellId::Pair(a, b));
-        if let EngineVerdict::No { why } = cell.engine
-            && runs(a)
-            && runs(b)
-            && !said_by_page(case, cell)
-        {
-            let title = format!("this engine does not run `{a}` with `{b}`: {why}");
+    for (cell, a, b) in pairs(case, Objection::Unproven) {
+        if runs(a) && runs(b) {
+            let title = format!("this engine does not run `{a}` with `{b}`: {NOT_BUILT}");
+            let code = UNPROVEN_PAIR.code;
             found.push(
-                together(
-                    UNPROVEN_PAIR.code,
-                    case,
-                    (a, b),
-                    title,
-                    "not yet together with",
-                )
-                .note(page_says(cell))
-                .help(format!("remove `{a}` or `{b}`"))
-                .not_built(),
+                together(code, case, (a, b), title, "not yet together with")
+                    .note(vllm_says(cell))
+                    .helps(proven_elsewhere(cell))
+                    .help(format!("remove `{a}` or `{b}`"))
+                    .not_built(),
             );
         }
     }
 }
 
 fn unproven_hardware(case: &Case<'_>, found: &mut Diagnostics) {
-    let family = case.plan.target.family();
-    if !family.backend().is_built() {
+    if !case.is_built() {
         return;
     }
-    for feature in case.set().iter() {
-        let cell = case.matrix.cell(CellId::Hardware(feature, family));
-        if let EngineVerdict::No { why } = cell.engine
-            && !said_by_page(case, cell)
-        {
-            let title = format!("this engine does not run `{feature}` on `{family}`: {why}");
-            found.push(
-                alone(
-                    UNPROVEN_HARDWARE.code,
-                    case,
-                    feature,
-                    title,
-                    "no test runs it here",
-                )
-                .note(page_says(cell))
+    for (cell, feature) in alone_in(case, Objection::Unproven) {
+        let family = case.family();
+        let title = format!("this engine does not run `{feature}` on `{family}`: {NOT_BUILT}");
+        let code = UNPROVEN_HARDWARE.code;
+        found.push(
+            alone(code, case, feature, title, "no test runs it here")
+                .note(vllm_says(cell))
                 .help(format!(
                     "remove `{feature}`; what this engine runs: {}",
-                    built(case, family)
+                    built(case)
                 ))
                 .not_built(),
-            );
-        }
+        );
     }
 }
 
 /// Where cells are refused in twos and more, the way out of all of them at once stands with the last: the smallest
-/// sets of features to remove, and the families where the whole profile works.
+/// sets of features to remove, the families where the whole profile works, and what this engine's own verdicts allow.
 pub(super) fn way_out(case: &Case<'_>, found: &mut Diagnostics) {
-    let conflict = |one: &Diagnostic| [PAIR.code, HARDWARE.code, UNKNOWN.code].contains(&one.code);
+    let cells = [
+        &PAIR,
+        &HARDWARE,
+        &UNKNOWN,
+        &UNPROVEN_PAIR,
+        &UNPROVEN_HARDWARE,
+    ];
+    let conflict = |one: &Diagnostic| cells.iter().any(|rule| rule.code == one.code);
     let conflicts = found.iter().filter(|one| conflict(one)).count();
     if conflicts < 2 {
         return;
     }
-    let ways = nearest::by_page(
-        case.matrix,
-        case.set(),
-        case.plan.target.family(),
-        &case.accepted(),
-    );
+    let terms = case.profile.terms();
+    let ways = nearest::nearest(case.matrix, &terms, case.set(), case.family());
     let Some(last) = found.last_mut(conflict) else {
         return;
     };
-    let drops: Vec<_> = ways
-        .drop
-        .iter()
-        .take(MOST_WAYS)
-        .map(|drop| listed(*drop))
-        .collect();
     last.helps.push(format!(
         "the smallest way out of all {conflicts}: remove {}",
-        drops.join(", or ")
+        any_of(&ways.drop)
     ));
+    match ways.by_engine.as_slice() {
+        [] => {}
+        [only] if only.is_empty() => last
+            .helps
+            .push("this engine runs all of it: set matrix = \"engine\"".to_owned()),
+        drops => last.helps.push(format!(
+            "with matrix = \"engine\" it is enough to remove {}",
+            any_of(drops)
+        )),
+    }
     if !ways.families.is_empty() {
         last.helps.push(format!(
             "with all its features it works on {}",
@@ -202,11 +198,14 @@ pub(super) fn way_out(case: &Case<'_>, found: &mut Diagnostics) {
 /// More ways than these are no help.
 const MOST_WAYS: usize = 3;
 
-fn listed(set: FeatureSet) -> String {
-    set.iter()
-        .map(|feature| format!("`{feature}`"))
-        .collect::<Vec<_>>()
-        .join(" and ")
+/// Some of these sets, each as a list.
+fn any_of(sets: &[FeatureSet]) -> String {
+    let listed = |set: &FeatureSet| {
+        let names: Vec<_> = set.iter().map(|feature| format!("`{feature}`")).collect();
+        names.join(" and ")
+    };
+    let ways: Vec<_> = sets.iter().take(MOST_WAYS).map(listed).collect();
+    ways.join(", or ")
 }
 
 fn names(families: &[Family]) -> String {
@@ -217,14 +216,28 @@ fn names(families: &[Family]) -> String {
         .join(", ")
 }
 
-/// Whether the page's own verdict is already a finding.
-fn said_by_page(case: &Case<'_>, cell: &Cell) -> bool {
-    case.plan.mode == Mode::Vllm
-        && match cell.vllm {
-            Verdict::Yes => false,
-            Verdict::No => true,
-            Verdict::Unknown => !case.accepted().contains(&cell.id),
-        }
+/// The cells of this kind against which this is the objection.
+fn objected<'a>(case: &'a Case<'_>, why: Objection) -> impl Iterator<Item = &'a Cell> {
+    let terms = case.profile.terms();
+    let touched = case.matrix.touched(case.set(), case.family());
+    touched.filter(move |cell| terms.objection(cell, case.backend()) == Some(why))
+}
+
+fn pairs<'a>(
+    case: &'a Case<'_>,
+    why: Objection,
+) -> impl Iterator<Item = (&'a Cell, Feature, Feature)> {
+    objected(case, why).filter_map(|cell| match cell.id {
+        CellId::Pair(a, b) => Some((cell, a, b)),
+        CellId::Hardware(..) => None,
+    })
+}
+
+fn alone_in<'a>(case: &'a Case<'_>, why: Objection) -> impl Iterator<Item = (&'a Cell, Feature)> {
+    objected(case, why).filter_map(|cell| match cell.id {
+        CellId::Pair(..) => None,
+        CellId::Hardware(feature, _) => Some((cell, feature)),
+    })
 }
 
 fn together(
@@ -245,7 +258,7 @@ fn alone(code: Code, case: &Case<'_>, feature: Feature, title: String, what: &st
         .beside(&case.profile.target.span, case.plan.target.describe())
 }
 
-/// Why the page says so, and where it is tracked.
+/// Why vLLM's matrix says so, and where it is tracked.
 fn because(diagnostic: Diagnostic, cell: &Cell) -> Diagnostic {
     let diagnostic = diagnostic.note(cell.reason);
     if cell.link.is_empty() {
@@ -255,27 +268,53 @@ fn because(diagnostic: Diagnostic, cell: &Cell) -> Diagnostic {
     }
 }
 
-fn page_says(cell: &Cell) -> String {
+fn vllm_says(cell: &Cell) -> String {
     match cell.vllm {
         Verdict::Yes => {
-            "the page says yes; a verdict of this engine needs a test that runs it".to_owned()
+            "vLLM's matrix says yes; a verdict of this engine needs a test that runs it".to_owned()
         }
-        Verdict::No => format!("the page says no too: {}", cell.reason),
-        Verdict::Unknown => format!("on the page it is unknown: {}", cell.reason),
+        Verdict::No => format!("vLLM's matrix says no too: {}", cell.reason),
+        Verdict::Unknown => format!("in vLLM's matrix it is unknown: {}", cell.reason),
     }
 }
 
-fn elsewhere(families: &[Family]) -> String {
-    format!("remove it, or set target to one of {}", names(families))
+/// That this engine proves the cell, if it does so on the target's backend.
+fn ours(case: &Case<'_>, cell: &Cell) -> Option<String> {
+    let proven = case.is_built() && cell.engine.on(case.backend()).is_yes();
+    proven.then(|| "this engine's own kernels can: set matrix = \"engine\"".to_owned())
 }
 
-/// What the engine runs on a family, in words.
-fn built(case: &Case<'_>, family: Family) -> String {
+/// On which other backends a pair is proven.
+fn proven_elsewhere(cell: &Cell) -> Option<String> {
+    let backends: Vec<_> = cell
+        .engine
+        .proofs()
+        .map(|(backend, _)| backend.name())
+        .collect();
+    (!backends.is_empty()).then(|| format!("it is proven on {}", backends.join(" and ")))
+}
+
+/// Where else a feature works: families of which `check` would not say more than it does here, else those that vLLM's
+/// matrix names.
+fn elsewhere(case: &Case<'_>, feature: Feature) -> String {
+    let terms = case.profile.terms();
+    let only = FeatureSet::EMPTY.with(feature);
+    let works = nearest::nearest(case.matrix, &terms, only, case.family()).families;
+    if !works.is_empty() {
+        return format!("remove it, or set target to one of {}", names(&works));
+    }
+    let named = nearest::families_of(case.matrix, feature, case.family());
+    format!(
+        "remove it; by vLLM's matrix it works on {}, for which this engine has not built it yet",
+        names(&named)
+    )
+}
+
+/// What the engine runs on the target's family, in words.
+fn built(case: &Case<'_>) -> String {
     let runs = |feature: &Feature| {
-        case.matrix
-            .cell(CellId::Hardware(*feature, family))
-            .engine
-            .is_yes()
+        let id = CellId::Hardware(*feature, case.family());
+        case.matrix.engine(id, case.backend()).is_yes()
     };
     let names: Vec<_> = Feature::ALL
         .into_iter()

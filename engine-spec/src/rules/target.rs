@@ -3,6 +3,8 @@
 use super::{Case, Check, Rule};
 use crate::arch::Arch;
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
+use crate::feature::Feature;
+use crate::matrix::Mode;
 use crate::toolkit::Toolkit;
 
 pub static BACKEND: Rule = Rule {
@@ -26,17 +28,47 @@ pub static TOOLKIT: Rule = Rule {
     check: Check::Case(toolkit),
 };
 
+/// One finding for the target and not one for each cell; what of the profile's cells is proven all the same is counted
+/// where this engine's verdicts are all that was asked for.
 fn backend(case: &Case<'_>, found: &mut Diagnostics) {
-    let backend = case.plan.target.family().backend();
-    if !backend.is_built() {
-        let name = backend.name();
-        found.push(
-            Diagnostic::new(BACKEND.code, format!("the `{name}` backend is not built yet"))
-                .at(&case.profile.target.span, case.plan.target.describe())
-                .note("the rules and the page are checked for it all the same")
-                .help("`cargo lathe plan` shows what would be built; `native` is a target that builds today")
-                .not_built(),
-        );
+    if case.is_built() {
+        return;
+    }
+    let name = case.backend().name();
+    let checked = match case.profile.terms().mode {
+        Mode::Vllm => "vLLM's matrix and the rules are checked for it all the same".to_owned(),
+        Mode::Engine => format!(
+            "matrix = \"engine\" asks this engine alone, which {}; the rules are checked all the same",
+            standing(case)
+        ),
+    };
+    found.push(
+        Diagnostic::new(
+            BACKEND.code,
+            format!("the `{name}` backend is not built yet"),
+        )
+        .at(&case.profile.target.span, case.plan.target.describe())
+        .note(checked)
+        .help(
+            "`cargo lathe plan` shows what would be built; `native` is a target that builds today",
+        )
+        .not_built(),
+    );
+}
+
+/// How many of the profile's cells this engine proves on its backend.
+fn standing(case: &Case<'_>) -> String {
+    let cells: Vec<_> = case.matrix.touched(case.set(), case.family()).collect();
+    let proven = cells
+        .iter()
+        .filter(|cell| cell.engine.on(case.backend()).is_yes());
+    let names: Vec<_> = case.set().iter().map(Feature::name).collect();
+    let (backend, names) = (case.backend().name(), names.join(", "));
+    match (proven.count(), cells.len()) {
+        (_, 0) => "is asked for no feature".to_owned(),
+        (0, 1) => format!("does not prove {names} on `{backend}`"),
+        (0, all) => format!("proves none of the {all} cells of {names} on `{backend}`"),
+        (some, all) => format!("proves {some} of the {all} cells of {names} on `{backend}`"),
     }
 }
 

@@ -119,14 +119,26 @@ impl Pen {
     }
 
     /// A disc with a tick.
-    pub fn proof(&mut self, x: f64, y: f64) {
+    pub fn disc(&mut self, x: f64, y: f64) {
         self.put(format_args!(
             r#"<circle cx="{x}" cy="{y}" r="12" fill="{PROOF}"/>"#
         ));
+        self.tick(x, y, "#fff");
+    }
+
+    /// A ring with a tick.
+    pub fn ring(&mut self, x: f64, y: f64) {
+        self.put(format_args!(
+            r##"<circle cx="{x}" cy="{y}" r="11" fill="#fff" stroke="{PROOF}" stroke-width="2"/>"##
+        ));
+        self.tick(x, y, PROOF);
+    }
+
+    fn tick(&mut self, x: f64, y: f64, colour: &str) {
         let (from_x, mid_x, to_x) = (x - 5.0, x - 1.5, x + 5.5);
         let (from_y, mid_y, to_y) = (y + 0.5, y + 4.5, y - 4.5);
         self.put(format_args!(
-            r##"<path d="M{from_x} {from_y}L{mid_x} {mid_y}L{to_x} {to_y}" fill="none" stroke="#fff" stroke-width="2.5" stroke-linecap="round" stroke-linejoin="round"/>"##
+            r##"<path d="M{from_x} {from_y}L{mid_x} {mid_y}L{to_x} {to_y}" fill="none" stroke="{colour}" stroke-width="2.5" stroke-linecap="round" stroke-linejoin="round"/>"##
         ));
     }
 
