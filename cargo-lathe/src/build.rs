@@ -6,6 +6,7 @@
 mod cargo;
 mod place;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -42,9 +43,24 @@ impl Build {
             .map(|path| profile::plan(path))
             .collect();
         let plans: Vec<Plan> = plans.into_iter().collect::<Result<_, _>>()?;
+        self.differ_in_name(&plans)?;
         for (at, (path, plan)) in self.profiles.iter().zip(&plans).enumerate() {
             let step = format!("[{}/{}]", at + 1, plans.len());
             self.build(path, plan, &step, out)?;
+        }
+        Ok(())
+    }
+
+    /// An engine is called as its profile, so that one of two with the same name would take the place of the other.
+    fn differ_in_name(&self, plans: &[Plan]) -> Result<(), Failure> {
+        let mut seen = BTreeMap::new();
+        for (path, plan) in self.profiles.iter().zip(plans) {
+            if let Some(first) = seen.insert(&plan.name, path) {
+                return Err(Failure::SameName {
+                    name: plan.name.clone(),
+                    paths: [first.clone(), path.clone()],
+                });
+            }
         }
         Ok(())
     }

@@ -118,14 +118,10 @@ fn named(word: &str) -> Result<Named, Failure> {
     if TargetName::named(&plain).is_some() {
         return target::family(&plain).map(Named::Family);
     }
-    let names = Feature::ALL
-        .into_iter()
-        .map(Feature::name)
-        .chain(TargetName::names());
-    let hint = match spell::nearest(&plain, names) {
-        Some(near) => format!("; did you mean `{near}`?"),
-        None => "; `cargo lathe matrix` shows all features and families".to_owned(),
-    };
+    let hint = spell::hint(&plain, Feature::ALL.into_iter().map(Feature::name))
+        .or_else(|| TargetName::hint(&plain))
+        .unwrap_or_else(|| "`cargo lathe matrix` shows all features and families".to_owned());
+    let hint = format!("; {hint}");
     Err(Failure::Unknown {
         what: "feature or target",
         name: word.to_owned(),

@@ -26,6 +26,8 @@ pub enum Failure {
     NotAnEngine { path: PathBuf, reason: String },
     #[error("{} exists already; give another name or remove it", path.display())]
     Exists { path: PathBuf },
+    #[error("{} and {} are both called `{name}`, so that one engine would take the other's place; rename one, or build them in two calls with another --out", paths[0].display(), paths[1].display())]
+    SameName { name: String, paths: [PathBuf; 2] },
     #[error("cannot run {program}: {error}")]
     Program { program: String, error: io::Error },
     #[error("cargo did not build {}", profile.display())]

@@ -1,6 +1,6 @@
 //! Targets as typed on the command line.
 
-use engine_spec::{Family, Machine, TargetName, spell};
+use engine_spec::{Family, Machine, TargetName};
 
 use crate::failure::Failure;
 
@@ -17,8 +17,8 @@ pub fn family(name: &str) -> Result<Family, Failure> {
 }
 
 fn hint(name: &str) -> String {
-    match spell::nearest(name, TargetName::names()) {
-        Some(near) => format!("; did you mean `{near}`?"),
-        None => "; give a device, an architecture, a family or `native`".to_owned(),
-    }
+    TargetName::hint(name).map_or_else(
+        || "; give a device, an architecture, a family or `native`".to_owned(),
+        |hint| format!("; {hint}"),
+    )
 }

@@ -83,6 +83,7 @@ cases! {
     diff: "diff" "tests/profiles/good/t4-rag.toml" "tests/profiles/good/a100-adapters.toml";
     diff_of_the_same: "diff" "profiles/portable.toml" "profiles/portable.toml";
     build_refused: "build" "tests/profiles/bad/hardware.toml";
+    build_of_one_name: "build" "profiles/portable.toml" "profiles/epyc-9654-chat.toml" "./profiles/portable.toml";
     inspect_no_object: "inspect" "Cargo.toml";
     inspect_no_file: "inspect" "no/such/engine";
     help: "--help";

@@ -7,6 +7,7 @@
 pub mod fields;
 mod read;
 mod table;
+mod vllm;
 
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! What a profile's `target` may say, and what comes of it: one architecture for kernels, one host for the rest.
 
+mod unlisted;
+
 use std::fmt;
 
 use serde::{Serialize, Serializer};
@@ -49,6 +51,11 @@ impl TargetName {
             .chain(Family::ALL.into_iter().map(Family::name))
             .chain(Arch::ALL.into_iter().map(Arch::name))
             .chain(SKUS.iter().map(|sku| sku.name))
+    }
+
+    /// What was meant by a word that is no target, or why there is none for it.
+    pub fn hint(word: &str) -> Option<String> {
+        unlisted::hint(word)
     }
 
     /// The architecture that code is made for.

@@ -1,13 +1,14 @@
 //! The cargo call of one profile.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::io::{self, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use cargo_metadata::Message;
 use engine_spec::Plan;
 use engine_spec::cargo::VARIABLE;
-use serde::Deserialize;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::failure::Failure;
 
@@ -21,20 +22,19 @@ pub fn build(profile: &Path, plan: &Plan, debug: bool, label: &str) -> Result<Pa
     };
     let mut child = cargo.stdout(Stdio::piped()).spawn().map_err(failed)?;
     let mut executable = None;
-    let mut progress = Progress::new(label);
+    let progress = progress(label);
     if let Some(stdout) = child.stdout.take() {
-        for line in BufReader::new(stdout).lines() {
-            let Ok(message) = serde_json::from_str::<Message>(&line.map_err(failed)?) else {
-                continue;
-            };
-            progress.compiled();
-            executable = message.executable.or(executable);
+        for message in Message::parse_stream(BufReader::new(stdout)) {
+            if let Message::CompilerArtifact(artifact) = message.map_err(failed)? {
+                progress.inc(1);
+                executable = artifact.executable.or(executable);
+            }
         }
     }
     let status = child.wait().map_err(failed)?;
-    progress.clear();
+    progress.finish_and_clear();
     match executable {
-        Some(executable) if status.success() => Ok(executable),
+        Some(executable) if status.success() => Ok(executable.into()),
         _ => Err(Failure::Cargo {
             profile: profile.to_owned(),
         }),
@@ -95,50 +95,16 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     })
 }
 
-/// One of cargo's messages; those about anything but a compiled artifact have other fields.
-#[derive(Deserialize)]
-struct Message {
-    #[serde(rename = "package_id")]
-    _package: String,
-    #[serde(rename = "filenames")]
-    _files: Vec<PathBuf>,
-    executable: Option<PathBuf>,
-}
-
-/// A line that counts compiled crates, where someone is looking.
-struct Progress<'a> {
-    label: &'a str,
-    crates: usize,
-    shown: bool,
-}
-
-impl Progress<'_> {
-    fn new(label: &str) -> Progress<'_> {
-        let progress = Progress {
-            label,
-            crates: 0,
-            shown: io::stderr().is_terminal(),
-        };
-        progress.show();
-        progress
-    }
-
-    fn compiled(&mut self) {
-        self.crates += 1;
-        self.show();
-    }
-
-    fn show(&self) {
-        if self.shown {
-            eprint!("\r{}: {} crates compiled\x1b[K", self.label, self.crates);
-            // A progress line that cannot be shown is no reason to stop.
-            let _ = io::stderr().flush();
-        }
-    }
-
-    fn clear(&self) {
-        if self.shown {
-            eprint!("\r\x1b[K");
-        }
+/// Counts compiled crates, where someone is looking.
+fn progress(label: &str) -> ProgressBar {
+    let target = if io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let bar = ProgressBar::with_draw_target(None, target).with_prefix(label.to_owned());
+    match ProgressStyle::with_template("{prefix}: {pos} crates compiled, {elapsed}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
     }
 }

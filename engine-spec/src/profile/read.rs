@@ -4,8 +4,8 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::table::{self, did_you_mean, missing_key};
-use super::{Accept, Chosen, Model, Profile, Spanned, Values, fields};
+use super::table::{self, missing_key};
+use super::{Accept, Chosen, Model, Profile, Spanned, Values, fields, vllm};
 use crate::diagnostics::{Diagnostic, Diagnostics, Source, Span};
 use crate::feature::Feature;
 use crate::matrix::Mode;
@@ -292,21 +292,20 @@ fn features_section(table: &DeTable<'_>, found: &mut Diagnostics) -> Vec<Chosen>
 }
 
 fn unknown_feature(name: &str, span: &Span) -> Diagnostic {
-    let near = Feature::meant(name)
-        .map(Feature::name)
-        .or_else(|| spell::nearest(name, Feature::ALL.into_iter().map(Feature::name)));
-    let all = || {
-        format!(
-            "the features are {}",
-            Feature::ALL.map(Feature::name).join(", ")
-        )
-    };
+    let meant = Feature::meant(name).map(|feature| format!("did you mean `{feature}`?"));
+    let help = meant
+        .or_else(|| spell::hint(name, Feature::ALL.into_iter().map(Feature::name)))
+        .or_else(|| vllm::instead(name).map(str::to_owned))
+        .unwrap_or_else(|| {
+            let names = Feature::ALL.map(Feature::name);
+            format!("the features are {}", names.join(", "))
+        });
     Diagnostic::new(
         reading::UNKNOWN_FEATURE,
         format!("no feature is called `{name}`"),
     )
     .at(span, "not one of the fifteen")
-    .help(near.map_or_else(all, did_you_mean))
+    .help(help)
 }
 
 fn accept_section(document: &DeTable<'_>, found: &mut Diagnostics) -> Vec<Accept> {

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
-use super::Spanned;
-use super::fields::{self, Field, Kind};
+use super::fields::{self, Field, Kind, SECTIONS, Section};
+use super::{Spanned, vllm};
 use crate::diagnostics::{Diagnostic, Diagnostics, Span};
+use crate::feature::Feature;
 use crate::rules::reading;
 use crate::spell;
 use crate::target::TargetName;
@@ -138,10 +139,10 @@ fn convert(
             Value::Text(text.to_string())
         }
         (Kind::Choice(names), DeValue::String(text)) => {
-            let near = spell::nearest(text, names.iter().copied());
+            let near = spell::hint(text, names.iter().copied());
             let wrong = wrong_value(format!("cannot be `{text}`"))
                 .help(format!("it is one of {}", names.join(", ")));
-            return Err(Box::new(wrong.helps(near.map(did_you_mean))));
+            return Err(Box::new(wrong.helps(near)));
         }
         (Kind::Choice(names), _) => {
             let wrong = wrong_type("a name in quotes");
@@ -218,16 +219,28 @@ fn describe(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-pub(super) fn did_you_mean(name: &str) -> String {
-    format!("did you mean `{name}`?")
+pub(super) fn unknown_key(name: &str, span: &Span, place: &str, known: Vec<&str>) -> Diagnostic {
+    let help = (spell::hint(name, known.iter().copied()))
+        .or_else(|| vllm::instead(name).map(str::to_owned))
+        .or_else(|| elsewhere(name))
+        .unwrap_or_else(|| format!("{place} has {}", known.join(", ")));
+    Diagnostic::new(reading::UNKNOWN_KEY, format!("{place} has no key `{name}`"))
+        .at(span, "not a key here")
+        .help(help)
 }
 
-pub(super) fn unknown_key(name: &str, span: &Span, place: &str, known: Vec<&str>) -> Diagnostic {
-    let near = spell::nearest(name, known.iter().copied());
-    let all = || format!("{place} has {}", known.join(", "));
-    Diagnostic::new(reading::UNKNOWN_KEY, format!("{place} has no key `{name}`"))
-        .at(span, "not a key of a profile")
-        .help(near.map_or_else(all, did_you_mean))
+/// Where a key belongs that stands in a place where it is none.
+fn elsewhere(name: &str) -> Option<String> {
+    if let Some(feature) = Feature::meant(name) {
+        return Some(format!("it is a feature: `{feature}` under [features]"));
+    }
+    let has = |section: &&Section| section.fields.iter().any(|field| field.key == name);
+    let section = SECTIONS.iter().find(has)?;
+    Some(match section.name {
+        "" => format!("`{name}` belongs at the top, before any table"),
+        "accept" => format!("`{name}` belongs in an `[[accept]]`"),
+        table => format!("`{name}` belongs under [{table}]"),
+    })
 }
 
 pub(super) fn missing_key(field: &Field, whole: &Span, place: &str) -> Diagnostic {
@@ -251,14 +264,13 @@ pub(super) fn missing_key(field: &Field, whole: &Span, place: &str) -> Diagnosti
 /// The target with this name, or what is wrong with it.
 pub(super) fn target(name: &Spanned<&str>) -> Result<TargetName, Box<Diagnostic>> {
     TargetName::named(name.value).ok_or_else(|| {
-        let near = spell::nearest(name.value, TargetName::names());
         Box::new(
             Diagnostic::new(
                 reading::UNKNOWN_TARGET,
                 format!("no target is called `{}`", name.value),
             )
             .at(&name.span, "not a SKU, an architecture or a family")
-            .helps(near.map(did_you_mean))
+            .helps(TargetName::hint(name.value))
             .help("docs/profile-reference.md lists them; `native` is the machine that builds"),
         )
     })
