@@ -157,7 +157,7 @@ fn no_column(word: &str) -> Option<&'static str> {
     };
     NO_COLUMN
         .iter()
-        .find(|(names, _)| names.iter().any(|name| begins(name)))
+        .find(|(names, _)| names.iter().any(begins))
         .map(|(_, what)| *what)
 }
 
