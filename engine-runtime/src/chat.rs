@@ -5,6 +5,7 @@
 //! `tojson`, and Python's way to write values.
 
 mod date;
+mod message;
 mod python;
 mod source;
 
@@ -15,11 +16,13 @@ use std::time::SystemTime;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, Error, ErrorKind, Value};
-use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use crate::checkpoint::FileError;
+use message::{ContentForm, text_part};
 use source::Source;
+
+pub use message::{Message, MessageError};
 
 /// Why a chat has no prompt.
 #[derive(Debug, thiserror::Error)]
@@ -35,31 +38,13 @@ pub enum ChatError {
     Render { file: PathBuf, reason: String },
 }
 
-/// One message of a chat.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Message {
-    pub role: String,
-    pub content: String,
-    /// What else templates may look at, such as `name` or `tool_calls`.
-    #[serde(flatten)]
-    pub more: Map<String, serde_json::Value>,
-}
-
-impl Message {
-    pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
-        Self {
-            role: role.into(),
-            content: content.into(),
-            more: Map::new(),
-        }
-    }
-}
-
 /// How a chat becomes a prompt.
 #[derive(Debug, Clone)]
 pub struct Rendering {
     /// End with the beginning of the assistant's answer.
     pub add_generation_prompt: bool,
+    /// The tools that the model may call, as OpenAI's API has them: `{"type": "function", "function": {...}}`.
+    pub tools: Vec<serde_json::Value>,
     /// Further variables, such as `enable_thinking`.
     pub variables: Map<String, serde_json::Value>,
     /// What `strftime_now` tells, as UTC.
@@ -71,11 +56,14 @@ pub struct Rendering {
 pub struct ChatTemplate {
     file: PathBuf,
     environment: Environment<'static>,
+    /// How the templates read content: that of all chats, and that of chats with tools where it is another one.
+    forms: Vec<ContentForm>,
     /// `bos_token`, `eos_token` and their like.
     special_tokens: Map<String, serde_json::Value>,
 }
 
-const NAME: &str = "chat_template";
+/// Names of the templates, in transformers' words.
+const NAMES: [&str; 2] = ["default", "tool_use"];
 /// Depth of calls and includes.
 const RECURSION: usize = 64;
 /// Steps that any template may take; each 64 bytes that it makes count as one more.
@@ -86,7 +74,8 @@ const OUTPUT_PER_BYTE: usize = 8;
 
 impl ChatTemplate {
     /// The template of a folder, where it has one: `chat_template.jinja`, else `chat_template` in
-    /// `tokenizer_config.json`, which may be a list, of which `default` is taken.
+    /// `tokenizer_config.json`, which may be a list, of which `default` is taken. A second one for chats with tools is
+    /// `additional_chat_templates/tool_use.jinja`, or `tool_use` of that list.
     pub fn open(dir: &Path) -> Result<Option<Self>, ChatError> {
         let Some(source) = Source::find(dir)? else {
             return Ok(None);
@@ -99,29 +88,76 @@ impl ChatTemplate {
         environment.set_formatter(python::write_value);
         environment.add_filter("tojson", python::to_json);
         environment.add_function("raise_exception", raise_exception);
-        environment
-            .add_template_owned(NAME, source::without_generation_tags(&source.template))
-            .map_err(|error| ChatError::Syntax {
-                file: source.file.clone(),
-                reason: describe(&error),
-            })?;
-        Ok(Some(Self {
+        let templates = [Some(source.default), source.tool_use];
+        let templates: Vec<String> = templates.into_iter().flatten().collect();
+        for (name, template) in NAMES.into_iter().zip(&templates) {
+            environment
+                .add_template_owned(name, source::without_generation_tags(template))
+                .map_err(|error| ChatError::Syntax {
+                    file: source.file.clone(),
+                    reason: describe(&error),
+                })?;
+        }
+        let mut opened = Self {
             file: source.file,
             environment,
+            forms: Vec::new(),
             special_tokens: source.special_tokens,
-        }))
+        };
+        let named = NAMES.into_iter().zip(&templates);
+        opened.forms = named.map(|(name, _)| opened.form(name)).collect();
+        Ok(Some(opened))
+    }
+
+    /// How a template reads `content`, by what it makes of a chat in either form. vLLM looks for a loop over it in the
+    /// template's code instead.
+    fn form(&self, name: &str) -> ContentForm {
+        const MARK: &str = "3c1f9a";
+        let rendering = Rendering {
+            add_generation_prompt: false,
+            tools: Vec::new(),
+            variables: Map::new(),
+            now: SystemTime::UNIX_EPOCH,
+        };
+        let reads = |content: serde_json::Value| {
+            let messages = [serde_json::json!({ "role": "user", "content": content })];
+            let prompt = self.prompt(name, &messages, MARK.len(), &rendering);
+            // A list that is written out as it stands has not been read.
+            prompt.is_ok_and(|prompt| prompt.contains(MARK) && !prompt.contains("{'type'"))
+        };
+        match (reads(MARK.into()), reads(vec![text_part(MARK)].into())) {
+            (true, true) => ContentForm::Either,
+            (false, true) => ContentForm::Parts,
+            (_, false) => ContentForm::Text,
+        }
     }
 
     /// The prompt of a chat. It holds its special tokens: encode it with [`Around::Leave`](crate::tokenizer::Around).
     pub fn render(&self, messages: &[Message], rendering: &Rendering) -> Result<String, ChatError> {
+        let mut templates = NAMES.into_iter().zip(self.forms.iter().copied());
+        let default = templates.next();
+        let tool_use = templates.next().filter(|_| !rendering.tools.is_empty());
+        let (name, form) = tool_use
+            .or(default)
+            .expect("a template that opens has a form");
+        let shown: Vec<_> = messages.iter().map(|message| message.shown(form)).collect();
+        let messages: usize = messages.iter().map(Message::bytes).sum();
+        let tools: usize = rendering.tools.iter().map(message::bytes).sum();
+        self.prompt(name, &shown, messages + tools, rendering)
+    }
+
+    /// `input` is how many bytes the chat has.
+    fn prompt(
+        &self,
+        name: &str,
+        messages: &[serde_json::Value],
+        input: usize,
+        rendering: &Rendering,
+    ) -> Result<String, ChatError> {
         let failed = |error: Error| self.failed(&error);
-        let input: usize = messages
-            .iter()
-            .map(|m| m.role.len() + m.content.len())
-            .sum();
         let mut environment = self.environment.clone();
         environment.set_fuel(Some(FUEL.saturating_add(input as u64)));
-        let template = environment.get_template(NAME).map_err(failed)?;
+        let template = environment.get_template(name).map_err(failed)?;
         let mut output = Bounded {
             bytes: Vec::new(),
             limit: OUTPUT.saturating_add(input.saturating_mul(OUTPUT_PER_BYTE)),
@@ -136,12 +172,16 @@ impl ChatTemplate {
     }
 
     /// As transformers passes them: special tokens, then the chat, then the caller's own.
-    fn variables(&self, messages: &[Message], rendering: &Rendering) -> Value {
+    fn variables(&self, messages: &[serde_json::Value], rendering: &Rendering) -> Value {
         let now = rendering.now;
         let strftime = move |format: String| date::strftime(now, &format);
+        let tools = match rendering.tools.as_slice() {
+            [] => Value::from(()),
+            tools => Value::from(Serde(tools)),
+        };
         let chat = [
             ("messages", Value::from(Serde(messages))),
-            ("tools", Value::from(())),
+            ("tools", tools),
             ("documents", Value::from(())),
             (
                 "add_generation_prompt",

@@ -40,11 +40,14 @@ impl Checkpoint {
         })
     }
 
-    /// Token ids that end a text: of `generation_config.json`, else of `config.json`.
-    pub fn eos_token_ids(&self) -> &[u32] {
-        match self.generation.eos_token_ids.as_slice() {
-            [] => &self.config.eos_token_ids,
-            ids => ids,
-        }
+    /// Token ids that end a text, as vLLM has them: of `generation_config.json`, else of `config.json`; and the
+    /// tokenizer's own, which fine-tunes for chats change and the others often forget to.
+    pub fn eos_token_ids(&self, tokenizer: Option<u32>) -> Vec<u32> {
+        let mut ids = match self.generation.eos_token_ids.as_slice() {
+            [] => self.config.eos_token_ids.clone(),
+            ids => ids.to_vec(),
+        };
+        ids.extend(tokenizer.filter(|id| !ids.contains(id)));
+        ids
     }
 }

@@ -2,14 +2,23 @@
 //!
 //! [`ValidatedRequest`] is the only thing that [`Engine::submit`](crate::engine::Engine::submit) takes, and
 //! [`ValidatedRequest::new`] the only way to one, so whatever runs inside the engine need not doubt its settings.
+//!
+//! A client's JSON is read by [`Fields`], into [`SamplingFields`] in which everything may be open;
+//! [`SamplingDefaults`] closes them.
 
 mod bounds;
 mod error;
+mod fields;
+mod openai;
 mod rules;
+mod sampling;
 mod validate;
 
 pub use error::RequestError;
+pub use fields::Fields;
+pub use openai::take_without_effect;
 pub use rules::RequestRules;
+pub use sampling::{SamplingDefaults, SamplingFields};
 pub use validate::ValidatedRequest;
 
 use std::collections::BTreeMap;
@@ -24,9 +33,8 @@ pub struct Request {
     pub cache_salt: Option<String>,
 }
 
-/// How to choose tokens and when to stop; names and meanings as in OpenAI's API and vLLM.
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// How to choose tokens and when to stop, with nothing left open; names and meanings as in OpenAI's API and vLLM.
+#[derive(Debug, Clone, PartialEq)]
 pub struct SamplingParams {
     /// Sequences to generate from this prompt.
     pub n: u32,
@@ -48,8 +56,10 @@ pub struct SamplingParams {
     pub logit_bias: BTreeMap<u32, f32>,
     /// This many tokens come before any stop: no stop token is chosen, and no stop string counts in their text.
     pub min_tokens: u32,
-    /// Tokens to generate at most; `None` is as many as fit.
+    /// Tokens to generate at most, which must fit beside the prompt; `None` is as many as fit.
     pub max_tokens: Option<u32>,
+    /// The same where `max_tokens` is open, from somebody who does not know the prompt: as many of them as fit.
+    pub default_max_tokens: Option<u32>,
     /// Texts that end the output.
     pub stop: Vec<String>,
     /// Tokens that end the output, beside the model's own.
@@ -79,6 +89,7 @@ impl Default for SamplingParams {
             logit_bias: BTreeMap::new(),
             min_tokens: 0,
             max_tokens: None,
+            default_max_tokens: None,
             stop: Vec::new(),
             stop_token_ids: Vec::new(),
             include_stop_str_in_output: false,

@@ -7,6 +7,7 @@ mod output;
 mod stop;
 
 pub use bytes::ByteText;
+pub(crate) use bytes::Characters;
 pub use output::{AtStop, OutputText, Piece};
 pub use stop::StopStrings;
 

@@ -3,6 +3,8 @@
 //! The tokenizers crate does the work. It can panic on a damaged file, in loading and later, so every call into it
 //! is made behind a guard that turns a panic into an error.
 
+mod pieces;
+mod settings;
 mod stream;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +14,11 @@ use crate::checkpoint::{FileError, read_bounded};
 use crate::guard;
 use crate::text::{Detokenize, SpecialTokens, TextStream};
 
+use pieces::{Decoding, Pieces, Token};
 use stream::TokenStream;
+use tokenizers::Model;
+
+pub(crate) use settings::TokenizerSettings;
 
 /// Bytes of a `tokenizer.json`; those of the largest vocabularies have some 35 million.
 const FILE_LIMIT: u64 = 128 << 20;
@@ -58,29 +64,8 @@ pub struct Tokenizer {
 struct Shared {
     file: PathBuf,
     inner: tokenizers::Tokenizer,
-    bytes: Bytes,
-}
-
-/// How a tokenizer writes bytes that are no whole character.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bytes {
-    /// Every token is a string of bytes, and text is their concatenation.
-    Level,
-    /// Tokens `<0x00>` to `<0xFF>` stand for bytes, and a run of them becomes text as a whole.
-    Fallback,
-    /// In neither way.
-    None,
-}
-
-impl Bytes {
-    /// By the tokenizer's decoder, as JSON.
-    fn of(decoder: &str) -> Self {
-        match decoder {
-            _ if decoder.contains("\"ByteFallback\"") => Self::Fallback,
-            _ if decoder.contains("\"ByteLevel\"") => Self::Level,
-            _ => Self::None,
-        }
-    }
+    pieces: Pieces,
+    eos: Option<u32>,
 }
 
 impl Tokenizer {
@@ -90,12 +75,29 @@ impl Tokenizer {
         let Some(bytes) = read_bounded(&file, FILE_LIMIT)? else {
             return Err(TokenizerError::Missing { file });
         };
+        let settings = TokenizerSettings::read(dir)?;
         match guard(|| load(&bytes)) {
-            Ok((inner, bytes)) => Ok(Self {
-                shared: Arc::new(Shared { file, inner, bytes }),
-            }),
+            Ok((inner, pieces)) => {
+                let eos = settings.special_token("eos_token");
+                let eos = eos.and_then(|name| inner.token_to_id(name));
+                let shared = Shared {
+                    file,
+                    inner,
+                    pieces,
+                    eos,
+                };
+                Ok(Self {
+                    shared: Arc::new(shared),
+                })
+            }
             Err(reason) => Err(TokenizerError::Invalid { file, reason }),
         }
+    }
+
+    /// The token that ends a text by the tokenizer's own settings (`eos_token` of `tokenizer_config.json` or
+    /// `special_tokens_map.json`), where it knows the token.
+    pub fn eos_token_id(&self) -> Option<u32> {
+        self.shared.eos
     }
 
     pub fn encode(&self, text: &str, around: Around) -> Result<Vec<u32>, TokenizerError> {
@@ -134,9 +136,22 @@ impl Tokenizer {
         self.shared.inner.get_vocab_size(true)
     }
 
-    fn is_special(&self, name: &str) -> bool {
-        let added = self.shared.inner.get_added_vocabulary();
-        added.is_special_token(name)
+    fn decoding(&self) -> &Decoding {
+        self.shared.pieces.decoding()
+    }
+
+    /// Hands a token to `with`; `None` where the tokenizer does not know it.
+    fn with_token<T>(&self, id: u32, with: impl FnOnce(Option<&Token>) -> T) -> T {
+        let inner = &self.shared.inner;
+        let name = || {
+            let added = inner.get_added_vocabulary();
+            // The name that the crate decodes, which for an added token can be a normalised one.
+            let name = added.simple_id_to_token(id);
+            let name = name.or_else(|| inner.get_model().id_to_token(id))?;
+            let special = added.is_special_token(&name);
+            Some((name, special))
+        };
+        self.shared.pieces.with(id, name, with)
     }
 }
 
@@ -146,13 +161,14 @@ impl Detokenize for Tokenizer {
     }
 }
 
-fn load(bytes: &[u8]) -> tokenizers::Result<(tokenizers::Tokenizer, Bytes)> {
+fn load(bytes: &[u8]) -> tokenizers::Result<(tokenizers::Tokenizer, Pieces)> {
     let mut inner = tokenizers::Tokenizer::from_bytes(bytes)?;
     // A limit from the tokenizer's training would cut prompts without a word; the engine has its own.
     inner.with_truncation(None)?;
     inner.with_padding(None);
-    let decoder = serde_json::to_string(&inner.get_decoder())?;
-    Ok((inner, Bytes::of(&decoder)))
+    let decoder = serde_json::to_value(inner.get_decoder())?;
+    let pieces = Pieces::new(Decoding::of(&decoder), inner.get_vocab_size(true));
+    Ok((inner, pieces))
 }
 
 /// Runs a call into the crate; an error or a panic of it becomes its message.

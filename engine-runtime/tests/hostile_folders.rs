@@ -192,15 +192,17 @@ fn the_folder_is_sound_before_it_is_damaged() {
     assert_eq!(fit.memory.kv_per_token, 2 * 4 * 4);
     folder.check::<BakedLlama>().unwrap();
     let checkpoint = Checkpoint::open(folder.dir.path()).unwrap();
-    assert_eq!(checkpoint.eos_token_ids(), [1, 2]);
+    assert_eq!(checkpoint.eos_token_ids(None), [1, 2]);
     folder.put(
         "generation_config.json",
         r#"{"eos_token_id": 3, "temperature": 0.5, "top_k": 7}"#,
     );
     let checkpoint = Checkpoint::open(folder.dir.path()).unwrap();
-    assert_eq!(checkpoint.eos_token_ids(), [3]);
-    assert_eq!(checkpoint.generation.temperature, Some(0.5));
-    assert_eq!(checkpoint.generation.top_k, Some(7));
+    assert_eq!(checkpoint.eos_token_ids(None), [3]);
+    assert_eq!(checkpoint.eos_token_ids(Some(3)), [3]);
+    assert_eq!(checkpoint.eos_token_ids(Some(7)), [3, 7]);
+    assert_eq!(checkpoint.generation.sampling.temperature, Some(0.5));
+    assert_eq!(checkpoint.generation.sampling.top_k, Some(7));
     let mut solo =
         Solo::<TinyLlama>::load(folder.dir.path(), &DeviceOptions::default(), &mut |_, _| {});
     assert_eq!(

@@ -56,6 +56,7 @@ fn write_tokenizer(folder: &Folder) {
 fn rendering() -> Rendering {
     Rendering {
         add_generation_prompt: true,
+        tools: Vec::new(),
         variables: serde_json::Map::new(),
         now: std::time::UNIX_EPOCH,
     }

@@ -200,6 +200,7 @@ fn chats_become_the_golden_prompts() {
         for chat in golden.chats {
             let rendering = Rendering {
                 add_generation_prompt: chat.add_generation_prompt,
+                tools: Vec::new(),
                 variables: serde_json::Map::new(),
                 now: SystemTime::UNIX_EPOCH,
             };

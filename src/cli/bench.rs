@@ -1,7 +1,6 @@
 //! `engine bench`: tokens a second, beside what the machine could do at most.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine_runtime::Recipe;
@@ -10,7 +9,6 @@ use engine_runtime::checkpoint::Fit;
 use engine_runtime::engine::{Engine, Event};
 use engine_runtime::model::Model;
 use engine_runtime::request::{Request, SamplingParams};
-use engine_runtime::text::ByteText;
 use serde::Serialize;
 
 use super::Failure;
@@ -70,7 +68,7 @@ impl Bench {
         let checkpoint = self.model.checkpoint()?;
         let fit = R::Model::check(&checkpoint, &self.model.limits::<R>(&checkpoint))?;
         let start = Instant::now();
-        let mut engine = self.model.open::<R>(&checkpoint, Arc::new(ByteText))?;
+        let mut engine = self.model.open_untokenized::<R>(&checkpoint)?;
         let load = start.elapsed();
 
         // The first run touches memory for the first time and wakes the threads.

@@ -8,7 +8,8 @@ use engine_runtime::backend::{Backend, DeviceOptions};
 use engine_runtime::checkpoint::Checkpoint;
 use engine_runtime::engine::{Engine, EngineOptions};
 use engine_runtime::model::Model;
-use engine_runtime::text::Detokenize;
+use engine_runtime::text::{ByteText, Detokenize};
+use engine_runtime::tokenizer::Tokenizer;
 use engine_runtime::{Limits, Recipe};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -48,6 +49,24 @@ impl ModelFlags {
     pub fn open<R: Recipe>(
         &self,
         checkpoint: &Checkpoint,
+        tokenizer: &Tokenizer,
+    ) -> Result<Engine<R>, Failure> {
+        let eos = checkpoint.eos_token_ids(tokenizer.eos_token_id());
+        self.open_with(checkpoint, eos, Arc::new(tokenizer.clone()))
+    }
+
+    /// The same with bare tokens, none of which ends a text.
+    pub fn open_untokenized<R: Recipe>(
+        &self,
+        checkpoint: &Checkpoint,
+    ) -> Result<Engine<R>, Failure> {
+        self.open_with(checkpoint, Vec::new(), Arc::new(ByteText))
+    }
+
+    fn open_with<R: Recipe>(
+        &self,
+        checkpoint: &Checkpoint,
+        eos: Vec<u32>,
         text: Arc<dyn Detokenize>,
     ) -> Result<Engine<R>, Failure> {
         let limits = self.limits::<R>(checkpoint);
@@ -58,11 +77,7 @@ impl ModelFlags {
             bar.set_position(done);
         })?;
         bar.finish_and_clear();
-        let options = EngineOptions {
-            limits,
-            eos: checkpoint.eos_token_ids().to_vec(),
-            text,
-        };
+        let options = EngineOptions { limits, eos, text };
         Ok(Engine::open(device, model, options)?)
     }
 

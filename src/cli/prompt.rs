@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use engine_runtime::chat::{ChatTemplate, Message, Rendering};
 use engine_runtime::tokenizer::{Around, Tokenizer};
+use serde_json::{Map, Value};
 
 use super::Failure;
 
@@ -13,6 +14,18 @@ pub struct Prompter {
     pub tokenizer: Tokenizer,
     template: Option<ChatTemplate>,
     folder: String,
+    /// What templates that write the date see: one for the whole run, which may last past midnight.
+    now: SystemTime,
+}
+
+/// A chat as a request states it.
+#[derive(Default)]
+pub struct Chat {
+    pub messages: Vec<Message>,
+    /// What the model may call.
+    pub tools: Vec<Value>,
+    /// Further variables of the template.
+    pub variables: Map<String, Value>,
 }
 
 impl Prompter {
@@ -21,6 +34,7 @@ impl Prompter {
             tokenizer: Tokenizer::open(folder)?,
             template: ChatTemplate::open(folder)?,
             folder: folder.display().to_string(),
+            now: SystemTime::now(),
         })
     }
 
@@ -28,13 +42,14 @@ impl Prompter {
         self.template.is_some()
     }
 
-    /// The bare text, with what the tokenizer puts around it.
-    pub fn raw(&self, text: &str) -> Result<Vec<u32>, Failure> {
-        Ok(self.tokenizer.encode(text, Around::Add)?)
+    /// The bare text, with or without what the tokenizer puts around it.
+    pub fn raw(&self, text: &str, around: Around) -> Result<Vec<u32>, Failure> {
+        Ok(self.tokenizer.encode(text, around)?)
     }
 
-    /// A chat by the model's template, up to where the assistant's answer begins.
-    pub fn chat(&self, messages: &[Message]) -> Result<Vec<u32>, Failure> {
+    /// A chat by the model's template, up to where the assistant's answer begins. `around` is for templates that leave
+    /// the beginning to the tokenizer, which is rare.
+    pub fn chat(&self, chat: Chat, around: Around) -> Result<Vec<u32>, Failure> {
         let Some(template) = &self.template else {
             return Err(format!(
                 "{} has no chat template; give the prompt as it is instead (`--raw`, or `prompt` in a batch)",
@@ -44,10 +59,11 @@ impl Prompter {
         };
         let rendering = Rendering {
             add_generation_prompt: true,
-            variables: serde_json::Map::new(),
-            now: SystemTime::now(),
+            tools: chat.tools,
+            variables: chat.variables,
+            now: self.now,
         };
-        let text = template.render(messages, &rendering)?;
-        Ok(self.tokenizer.encode(&text, Around::Leave)?)
+        let text = template.render(&chat.messages, &rendering)?;
+        Ok(self.tokenizer.encode(&text, around)?)
     }
 }

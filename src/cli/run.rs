@@ -1,20 +1,20 @@
 //! `engine run`: one prompt, one answer.
 
 use std::io::{self, IsTerminal, Read, Write};
-use std::sync::Arc;
 
 use engine_runtime::Recipe;
 use engine_runtime::chat::Message;
 use engine_runtime::engine::Event;
-use engine_runtime::request::Request;
+use engine_runtime::request::{Request, SamplingDefaults, SamplingFields};
+use engine_runtime::tokenizer::Around;
 
 use super::Failure;
 use super::answer::Answer;
 use super::entropy::entropy;
 use super::format::Format;
 use super::model::ModelFlags;
-use super::prompt::Prompter;
-use super::sampling::{SamplingFlags, model_defaults};
+use super::prompt::{Chat, Prompter};
+use super::sampling::SamplingFlags;
 
 /// Answer one prompt: a chat turn by the model's template, or with --raw its bare continuation
 #[derive(clap::Args)]
@@ -49,18 +49,26 @@ impl Run {
         let checkpoint = self.model.checkpoint()?;
         let prompter = Prompter::open(&self.model.model)?;
         let prompt = if self.raw {
-            prompter.raw(&text)?
+            prompter.raw(&text, Around::Add)?
         } else {
             let system = self.system.map(|text| Message::new("system", text));
-            let messages: Vec<Message> = system
+            let messages = system
                 .into_iter()
                 .chain([Message::new("user", text)])
                 .collect();
-            prompter.chat(&messages)?
+            let chat = Chat {
+                messages,
+                ..Chat::default()
+            };
+            prompter.chat(chat, Around::Leave)?
         };
-        let sampling = self.sampling.over(model_defaults(&checkpoint.generation));
-        let detokenizer = Arc::new(prompter.tokenizer.clone());
-        let mut engine = self.model.open::<R>(&checkpoint, detokenizer)?;
+        // The flags are the request here.
+        let defaults = SamplingDefaults {
+            flags: SamplingFields::default(),
+            model: checkpoint.generation.sampling.clone(),
+        };
+        let sampling = defaults.complete(self.sampling.fields());
+        let mut engine = self.model.open::<R>(&checkpoint, &prompter.tokenizer)?;
 
         let mut answer = Answer::new(prompt.clone(), sampling.n);
         let stream = self.format == Format::Text && sampling.n == 1;

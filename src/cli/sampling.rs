@@ -1,7 +1,6 @@
-//! Sampling settings: the model's own defaults, then what the user says.
+//! Sampling settings as flags.
 
-use engine_runtime::checkpoint::GenerationConfig;
-use engine_runtime::request::SamplingParams;
+use engine_runtime::request::SamplingFields;
 
 /// Flags with the names and meanings of vLLM's sampling parameters. What is not given is left to the model's
 /// generation_config.json, then to OpenAI's defaults.
@@ -16,9 +15,9 @@ pub struct SamplingFlags {
     /// 0 always takes the likeliest token
     #[arg(long, allow_negative_numbers = true)]
     temperature: Option<f32>,
-    /// Choose among this many of the likeliest tokens; 0 is all
-    #[arg(long)]
-    top_k: Option<u32>,
+    /// Choose among this many of the likeliest tokens; 0 or -1 is all
+    #[arg(long, allow_negative_numbers = true, value_parser = top_k)]
+    top_k: Option<Option<u32>>,
     /// Choose among the likeliest tokens that together reach this probability
     #[arg(long, allow_negative_numbers = true)]
     top_p: Option<f32>,
@@ -49,46 +48,35 @@ pub struct SamplingFlags {
 }
 
 impl SamplingFlags {
-    /// `defaults` with the flags that were given.
-    pub fn over(self, defaults: SamplingParams) -> SamplingParams {
-        SamplingParams {
-            max_tokens: self.max_tokens.or(defaults.max_tokens),
-            min_tokens: self.min_tokens.unwrap_or(defaults.min_tokens),
-            temperature: self.temperature.unwrap_or(defaults.temperature),
-            top_k: self.top_k.unwrap_or(defaults.top_k),
-            top_p: self.top_p.unwrap_or(defaults.top_p),
-            min_p: self.min_p.unwrap_or(defaults.min_p),
-            repetition_penalty: self
-                .repetition_penalty
-                .unwrap_or(defaults.repetition_penalty),
-            presence_penalty: self.presence_penalty.unwrap_or(defaults.presence_penalty),
-            frequency_penalty: self.frequency_penalty.unwrap_or(defaults.frequency_penalty),
-            seed: self.seed.or(defaults.seed),
-            stop: self.stop,
-            ignore_eos: self.ignore_eos,
+    /// What was given; the rest is open.
+    pub fn fields(self) -> SamplingFields {
+        SamplingFields {
+            max_tokens: self.max_tokens,
+            min_tokens: self.min_tokens,
+            temperature: self.temperature,
+            top_k: self.top_k.map(|k| k.unwrap_or(0)),
+            top_p: self.top_p,
+            min_p: self.min_p,
+            repetition_penalty: self.repetition_penalty,
+            presence_penalty: self.presence_penalty,
+            frequency_penalty: self.frequency_penalty,
+            seed: self.seed,
+            stop: (!self.stop.is_empty()).then_some(self.stop),
+            ignore_eos: self.ignore_eos.then_some(true),
             logprobs: self.logprobs,
-            n: self.n.unwrap_or(defaults.n),
-            ..defaults
+            n: self.n,
+            ..SamplingFields::default()
         }
     }
 }
 
-/// The settings that the model's makers chose, as vLLM takes them from generation_config.json.
-pub fn model_defaults(config: &GenerationConfig) -> SamplingParams {
-    let open = SamplingParams::default();
-    let temperature = match config.do_sample {
-        Some(false) => 0.0,
-        _ => config.temperature.unwrap_or(open.temperature),
-    };
-    SamplingParams {
-        temperature,
-        top_k: config.top_k.unwrap_or(open.top_k),
-        top_p: config.top_p.unwrap_or(open.top_p),
-        min_p: config.min_p.unwrap_or(open.min_p),
-        repetition_penalty: config.repetition_penalty.unwrap_or(open.repetition_penalty),
-        max_tokens: config
-            .max_new_tokens
-            .and_then(|tokens| u32::try_from(tokens).ok()),
-        ..open
+/// -1 is all, as 0 is.
+fn top_k(text: &str) -> Result<Option<u32>, String> {
+    match text {
+        "-1" => Ok(None),
+        _ => text
+            .parse()
+            .map(Some)
+            .map_err(|_| "allowed is a whole number, or 0 or -1 for all".to_owned()),
     }
 }

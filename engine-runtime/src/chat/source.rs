@@ -1,4 +1,4 @@
-//! Where a folder keeps its chat template and its special tokens.
+//! Where a folder keeps its chat templates.
 
 use std::path::{Path, PathBuf};
 
@@ -6,80 +6,80 @@ use serde_json::{Map, Value};
 
 use super::ChatError;
 use crate::checkpoint::{FileError, Object, read_bounded};
+use crate::tokenizer::TokenizerSettings;
 
-/// Bytes of a template, or of a file that may hold several; the longest published ones have some 20,000.
+/// Bytes of a template; the longest published ones have some 20,000.
 const TEMPLATE_LIMIT: u64 = 1 << 20;
-/// Bytes of `tokenizer_config.json`, which also lists added tokens.
-const CONFIG_LIMIT: u64 = 16 << 20;
 
+/// The templates of a folder, as text.
 pub(super) struct Source {
+    /// Where the first lies.
     pub(super) file: PathBuf,
-    pub(super) template: String,
+    pub(super) default: String,
+    /// For chats with tools, where it is another one.
+    pub(super) tool_use: Option<String>,
     /// Names such as `bos_token` to their text.
     pub(super) special_tokens: Map<String, Value>,
 }
 
 impl Source {
     pub(super) fn find(dir: &Path) -> Result<Option<Self>, ChatError> {
-        let config = Object::read(&dir.join("tokenizer_config.json"), CONFIG_LIMIT)?;
-        let map = Object::read(&dir.join("special_tokens_map.json"), CONFIG_LIMIT)?;
-        // The config is the newer of the two and comes last.
-        let mut special_tokens = Map::new();
-        for object in [&map, &config].into_iter().flatten() {
-            special_tokens.extend(tokens(object));
-        }
+        let TokenizerSettings {
+            config,
+            special_tokens,
+        } = TokenizerSettings::read(dir)?;
         let file = dir.join("chat_template.jinja");
-        if let Some(bytes) = read_bounded(&file, TEMPLATE_LIMIT)? {
-            let template = String::from_utf8(bytes).map_err(|error| ChatError::Syntax {
-                file: file.clone(),
-                reason: error.to_string(),
-            })?;
+        if let Some(default) = read(&file)? {
             return Ok(Some(Self {
                 file,
-                template,
+                default,
+                tool_use: read(&dir.join("additional_chat_templates/tool_use.jinja"))?,
                 special_tokens,
             }));
         }
         let Some(config) = config else {
             return Ok(None);
         };
-        let template = in_config(&config)?;
-        Ok(template.map(|template| Self {
+        let (default, tool_use) = in_config(&config)?;
+        Ok(default.map(|default| Self {
             file: config.file().to_path_buf(),
-            template,
+            default,
+            tool_use,
             special_tokens,
         }))
     }
 }
 
-/// The special tokens of a file: text, or an object with the text as `content`.
-fn tokens(object: &Object) -> impl Iterator<Item = (String, Value)> {
-    object.fields().iter().filter_map(|(name, value)| {
-        let text = match value {
-            Value::String(text) => text,
-            Value::Object(token) => token.get("content")?.as_str()?,
-            _ => return None,
-        };
-        name.ends_with("_token")
-            .then(|| (name.clone(), Value::from(text)))
-    })
+fn read(file: &Path) -> Result<Option<String>, ChatError> {
+    let Some(bytes) = read_bounded(file, TEMPLATE_LIMIT)? else {
+        return Ok(None);
+    };
+    match String::from_utf8(bytes) {
+        Ok(template) => Ok(Some(template)),
+        Err(error) => Err(ChatError::Syntax {
+            file: file.to_path_buf(),
+            reason: error.to_string(),
+        }),
+    }
 }
 
-/// One template, or the one called `default` of a list.
-fn in_config(config: &Object) -> Result<Option<String>, FileError> {
+/// One template, or those called `default` and `tool_use` of a list.
+fn in_config(config: &Object) -> Result<(Option<String>, Option<String>), FileError> {
     let expected =
         "a template, or a list of objects with `name` and `template` of which one is `default`";
     let refuse = |found: &str| config.refuse("chat_template", expected, found);
     match config.get("chat_template") {
-        None => Ok(None),
-        Some(Value::String(template)) => Ok(Some(template.clone())),
+        None => Ok((None, None)),
+        Some(Value::String(template)) => Ok((Some(template.clone()), None)),
         Some(Value::Array(named)) => {
             let text = |entry: &Value, field| Some(entry.get(field)?.as_str()?.to_owned());
-            let default = named
-                .iter()
-                .find(|entry| text(entry, "name").as_deref() == Some("default"));
-            match default.and_then(|entry| text(entry, "template")) {
-                Some(template) => Ok(Some(template)),
+            let template = |name: &str| {
+                let mut named = named.iter();
+                let entry = named.find(|entry| text(entry, "name").as_deref() == Some(name));
+                entry.and_then(|entry| text(entry, "template"))
+            };
+            match template("default") {
+                Some(default) => Ok((Some(default), template("tool_use"))),
                 None => Err(refuse("a list without it")),
             }
         }

@@ -4,19 +4,15 @@ use std::path::Path;
 
 use engine_model::{Config, FileError, Object};
 
-/// Defaults for requests that leave a setting open. A setting that the file leaves open is `None`; fields that mean
-/// nothing to this engine are not read.
+use crate::request::SamplingFields;
+
+/// What the file says; fields that mean nothing to this engine are not read.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GenerationConfig {
     pub eos_token_ids: Vec<u32>,
-    /// `Some(false)`: the makers want the likeliest token, whatever the other settings say.
-    pub do_sample: Option<bool>,
-    pub temperature: Option<f32>,
-    pub top_k: Option<u32>,
-    pub top_p: Option<f32>,
-    pub min_p: Option<f32>,
-    pub repetition_penalty: Option<f32>,
-    pub max_new_tokens: Option<usize>,
+    /// Defaults for requests that leave a setting open. vLLM takes the same ones, but for `do_sample`: where that is
+    /// false the temperature is 0 here, whatever the file says of it, as transformers has it.
+    pub sampling: SamplingFields,
 }
 
 impl GenerationConfig {
@@ -33,28 +29,38 @@ impl GenerationConfig {
             let number = object.number(field, "a number from 0 to 1", |x| (0.0..=1.0).contains(&x));
             number.map(narrow)
         };
+        let temperature = narrow(object.number("temperature", "a number from 0 to 100", |x| {
+            (0.0..=100.0).contains(&x)
+        })?);
+        let greedy = object.flag("do_sample")? == Some(false);
+        let top_k = object.number(
+            "top_k",
+            &format!("a whole number from -1 to {MAX_TOP_K}"),
+            |x| x.fract() == 0.0 && (-1.0..=MAX_TOP_K).contains(&x),
+        )?;
+        let max_tokens = object.count("max_new_tokens", 1..=usize::MAX)?;
         Ok(Self {
             eos_token_ids: object.token_ids("eos_token_id")?,
-            do_sample: object.flag("do_sample")?,
-            temperature: narrow(object.number("temperature", "a number from 0 to 100", |x| {
-                (0.0..=100.0).contains(&x)
-            })?),
-            top_k: object
-                .count("top_k", 0..=MAX_TOP_K)?
-                .and_then(|k| u32::try_from(k).ok()),
-            top_p: share("top_p")?,
-            min_p: share("min_p")?,
-            repetition_penalty: narrow(object.number(
-                "repetition_penalty",
-                "a number above 0 and up to 100",
-                |x| x > 0.0 && x <= 100.0,
-            )?),
-            max_new_tokens: object.count("max_new_tokens", 1..=usize::MAX)?,
+            sampling: SamplingFields {
+                temperature: if greedy { Some(0.0) } else { temperature },
+                // Whole and in range; -1 is all, as 0 is.
+                top_k: top_k.map(|k| k.max(0.0) as u32),
+                top_p: share("top_p")?,
+                min_p: share("min_p")?,
+                repetition_penalty: narrow(object.number(
+                    "repetition_penalty",
+                    "a number above 0 and up to 100",
+                    |x| x > 0.0 && x <= 100.0,
+                )?),
+                // More than a number can say is more than fits.
+                max_tokens: max_tokens.map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX)),
+                ..SamplingFields::default()
+            },
         })
     }
 }
 
-const MAX_TOP_K: usize = 1 << 24;
+const MAX_TOP_K: f64 = 16_777_216.0;
 
 /// Settings are single precision on the device.
 fn narrow(number: Option<f64>) -> Option<f32> {

@@ -36,6 +36,17 @@ pub enum RequestError {
         /// Which limit that is.
         limit: &'static str,
     },
+    #[error("not a JSON object: {reason}")]
+    NotAnObject { reason: String },
+    #[error("`{field}`: {reason}")]
+    Unreadable { field: &'static str, reason: String },
+    #[error("unknown field `{field}`{hint}")]
+    Unknown { field: String, hint: String },
+    #[error("`{first}` and `{second}` exclude each other")]
+    Both {
+        first: &'static str,
+        second: &'static str,
+    },
     #[error("the request was validated by the rules of another engine; validate it by this one's")]
     OtherRules,
 }

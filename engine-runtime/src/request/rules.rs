@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::RequestError;
+use super::{RequestError, SamplingParams};
 
 /// The facts of one engine that its requests are held against.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,15 +32,20 @@ impl RequestRules {
         }
     }
 
-    /// The number of tokens that a request may generate: `wanted`, or all that fit.
+    /// The number of tokens that a request may generate: its own wish, which must fit, else the default, cut to what
+    /// fits, else all that fit.
     pub(super) fn max_tokens(
         &self,
         prompt: usize,
-        wanted: Option<u32>,
+        sampling: &SamplingParams,
     ) -> Result<usize, RequestError> {
         let (available, limit) = self.longest();
         let room = available.saturating_sub(prompt);
-        let max_tokens = wanted.map_or(room.max(1), |tokens| tokens as usize);
+        let max_tokens = match (sampling.max_tokens, sampling.default_max_tokens) {
+            (Some(wanted), _) => wanted as usize,
+            (None, Some(default)) => room.min(default as usize).max(1),
+            (None, None) => room.max(1),
+        };
         if max_tokens <= room {
             Ok(max_tokens)
         } else {

@@ -183,7 +183,7 @@ fn check_lengths(
     if sampling.max_tokens == Some(0) {
         return Err(refuse("max_tokens", 0, "1 or more".to_owned()));
     }
-    let max_tokens = rules.max_tokens(prompt, sampling.max_tokens)?;
+    let max_tokens = rules.max_tokens(prompt, sampling)?;
     if sampling.min_tokens as usize > max_tokens {
         let allowed = format!("0 to {max_tokens}, the number of tokens that may be generated");
         return Err(refuse("min_tokens", sampling.min_tokens, allowed));

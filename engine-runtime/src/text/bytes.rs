@@ -7,30 +7,48 @@ pub struct ByteText;
 
 impl Detokenize for ByteText {
     fn stream(&self, _: SpecialTokens) -> Box<dyn TextStream> {
-        Box::new(ByteStream(Vec::new()))
+        Box::new(ByteStream::default())
     }
 }
 
-/// The bytes that are not yet a whole character.
-#[derive(Clone)]
-struct ByteStream(Vec<u8>);
+#[derive(Clone, Default)]
+struct ByteStream(Characters);
 
 impl TextStream for ByteStream {
     fn push(&mut self, token: u32, text: &mut String) {
-        self.0.extend(u8::try_from(token));
+        if let Ok(byte) = u8::try_from(token) {
+            self.0.push(&[byte], text);
+        }
+    }
+
+    fn finish(&mut self, text: &mut String) {
+        self.0.finish(text);
+    }
+
+    fn fork(&self) -> Box<dyn TextStream> {
+        Box::new(self.clone())
+    }
+}
+
+/// Text from bytes that arrive in pieces: what it holds is not yet a whole character. All that it gives out is together
+/// what [`String::from_utf8_lossy`] makes of all bytes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Characters(Vec<u8>);
+
+impl Characters {
+    /// Appends to `text` the characters that `bytes` make whole.
+    pub(crate) fn push(&mut self, bytes: &[u8], text: &mut String) {
+        self.0.extend_from_slice(bytes);
         while let Some(end) = certain(&self.0) {
             text.push_str(&String::from_utf8_lossy(&self.0[..end]));
             self.0.drain(..end);
         }
     }
 
-    fn finish(&mut self, text: &mut String) {
+    /// Appends what is left: U+FFFD for the beginning of a character.
+    pub(crate) fn finish(&mut self, text: &mut String) {
         text.push_str(&String::from_utf8_lossy(&self.0));
         self.0.clear();
-    }
-
-    fn fork(&self) -> Box<dyn TextStream> {
-        Box::new(self.clone())
     }
 }
 

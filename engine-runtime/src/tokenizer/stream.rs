@@ -4,96 +4,81 @@
 //! text of all tokens decoded at once. Two things can change text in hindsight: bytes that complete a character, and
 //! in tokenizers with byte fallback a byte that makes its whole run invalid.
 
-use super::{Bytes, Tokenizer};
-use crate::text::{SpecialTokens, TextStream};
+mod window;
 
-const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
-
-/// Tokens in a window that nothing but invalid bytes can fill.
-const LONGEST: usize = 64;
+use super::Tokenizer;
+use super::pieces::{Decoding, Piece};
+use crate::text::{Characters, SpecialTokens, TextStream};
+use window::Window;
 
 /// The text of one growing sequence.
 #[derive(Clone)]
 pub(super) struct TokenStream {
     tokenizer: Tokenizer,
     special: SpecialTokens,
-    /// The last tokens that have text: those of the piece before, which decide how a decoder treats the beginning
-    /// of the next, and those whose text is not all given out.
-    window: Vec<u32>,
-    /// Where the second kind begins in `window`.
-    fresh: usize,
-    /// Bytes of the window's text that are given out.
-    given: usize,
+    text: Text,
+}
+
+/// What is held back, by the way in which the tokenizer makes text.
+#[derive(Clone)]
+enum Text {
+    ByteLevel(Characters),
+    ByteFallback(Run),
+    Other(Window),
 }
 
 impl TokenStream {
     pub(super) fn new(tokenizer: Tokenizer, special: SpecialTokens) -> Self {
+        let text = match tokenizer.decoding() {
+            Decoding::ByteLevel => Text::ByteLevel(Characters::default()),
+            Decoding::ByteFallback { strip, .. } => Text::ByteFallback(Run {
+                bytes: Vec::new(),
+                strip: *strip,
+            }),
+            Decoding::Other(inside) => Text::Other(Window::new(*inside)),
+        };
         Self {
             tokenizer,
             special,
-            window: Vec::new(),
-            fresh: 0,
-            given: 0,
+            text,
         }
-    }
-
-    /// Forgets tokens of a long window whose text ends inside a character again and again, as that of a model which
-    /// repeats an invalid byte. UTF-8 finds itself again within four bytes, so the last tokens go on as all would.
-    fn cut(&mut self) {
-        self.window.drain(..self.window.len() - LONGEST / 4);
-        self.fresh = 0;
-        let whole = self.decode();
-        self.given = whole.strip_suffix(REPLACEMENT).unwrap_or(&whole).len();
-    }
-
-    fn give(&mut self, whole: &str, end: usize, text: &mut String) {
-        if let Some(piece) = whole.get(self.given..end) {
-            text.push_str(piece);
-            self.given = end;
-        }
-    }
-
-    /// The window's text. A tokenizer that fails at decoding what it knows has a damaged file: its text is unknown.
-    fn decode(&self) -> String {
-        self.tokenizer
-            .decode(&self.window, SpecialTokens::Keep)
-            .unwrap_or_else(|_| REPLACEMENT.to_string())
     }
 }
 
 impl TextStream for TokenStream {
     fn push(&mut self, token: u32, text: &mut String) {
-        let Some(name) = self.tokenizer.token_name(token) else {
-            return;
-        };
-        if self.special == SpecialTokens::Skip && self.tokenizer.is_special(&name) {
-            return;
-        }
-        self.window.push(token);
-        if self.tokenizer.shared.bytes == Bytes::Fallback && is_byte(&name) {
-            return;
-        }
-        let whole = self.decode();
-        let certain = whole.strip_suffix(REPLACEMENT).unwrap_or(&whole).len();
-        let before = self.given;
-        self.give(&whole, certain, text);
-        // Only a window whose fresh tokens have text can stand before others: a decoder that strips the first space
-        // of a text must find it in tokens that are already out.
-        if certain == whole.len() && self.given > before {
-            self.window.drain(..self.fresh);
-            self.fresh = self.window.len();
-            self.given = self.decode().len();
-        } else if self.tokenizer.shared.bytes == Bytes::Level && self.window.len() > LONGEST {
-            self.cut();
-        }
+        let Self {
+            tokenizer,
+            special,
+            text: held,
+        } = self;
+        tokenizer.with_token(token, |found| {
+            let Some(found) = found else {
+                return;
+            };
+            if *special == SpecialTokens::Skip && found.special {
+                return;
+            }
+            match (held, &found.piece) {
+                (Text::ByteLevel(held), Piece::Bytes(bytes)) => held.push(bytes, text),
+                (Text::ByteFallback(run), Piece::Byte(byte)) => run.bytes.push(*byte),
+                (Text::ByteFallback(run), Piece::Text(piece)) => {
+                    run.end(text);
+                    run.give(piece, text);
+                }
+                (Text::Other(window), Piece::Byte(_)) => window.hold(token),
+                (Text::Other(window), _) => window.push(tokenizer, token, text),
+                (Text::ByteLevel(_) | Text::ByteFallback(_), _) => {}
+            }
+        });
     }
 
     fn finish(&mut self, text: &mut String) {
-        let whole = self.decode();
-        self.give(&whole, whole.len(), text);
-        self.window.clear();
-        self.fresh = 0;
-        self.given = 0;
+        match &mut self.text {
+            Text::ByteLevel(held) => held.finish(text),
+            Text::ByteFallback(run) => run.end(text),
+            Text::Other(window) => window.finish(&self.tokenizer, text),
+        }
     }
 
     fn fork(&self) -> Box<dyn TextStream> {
@@ -101,12 +86,34 @@ impl TextStream for TokenStream {
     }
 }
 
-/// Whether the decoder takes a token for a byte; the crate's own condition.
-fn is_byte(name: &str) -> bool {
-    name.len() == 6
-        && name.starts_with("<0x")
-        && name.ends_with('>')
-        && name
-            .get(3..5)
-            .is_some_and(|digits| u8::from_str_radix(digits, 16).is_ok())
+/// A run of bytes in a tokenizer with byte fallback.
+#[derive(Clone)]
+struct Run {
+    bytes: Vec<u8>,
+    /// Spaces that the text may still lose at its beginning.
+    strip: usize,
+}
+
+impl Run {
+    /// A run that is not UTF-8 as a whole has no characters at all.
+    fn end(&mut self, text: &mut String) {
+        match String::from_utf8(std::mem::take(&mut self.bytes)) {
+            Ok(run) => self.give(&run, text),
+            Err(run) => {
+                let replaced = char::REPLACEMENT_CHARACTER.to_string();
+                self.give(&replaced.repeat(run.as_bytes().len()), text);
+            }
+        }
+    }
+
+    fn give(&mut self, piece: &str, text: &mut String) {
+        let mut rest = piece;
+        while self.strip > 0 && !rest.is_empty() {
+            match rest.strip_prefix(' ') {
+                Some(stripped) => (rest, self.strip) = (stripped, self.strip - 1),
+                None => self.strip = 0,
+            }
+        }
+        text.push_str(rest);
+    }
 }

@@ -2,39 +2,35 @@
 
 use std::io::{BufRead, Read};
 
-use engine_runtime::chat::Message;
-use engine_runtime::request::{Request, SamplingParams};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use engine_runtime::request::{
+    Fields, Request, RequestError, SamplingDefaults, SamplingFields, take_without_effect,
+};
+use engine_runtime::tokenizer::Around;
+use serde_json::{Map, Value};
 
 use crate::cli::Failure;
-use crate::cli::prompt::Prompter;
+use crate::cli::prompt::{Chat, Prompter};
 
 /// Bytes of the longest line: token ids of a context of a million tokens fit many times.
 const LIMIT: u64 = 64 << 20;
 
 /// A request as a line of JSON states it.
 pub struct Line {
-    pub custom_id: Option<Value>,
-    source: Source,
-    sampling: SamplingParams,
+    prompt: Prompt,
+    /// With what the tokenizer puts around the prompt's text.
+    around: Around,
+    sampling: SamplingFields,
     cache_salt: Option<String>,
 }
 
-/// A line that is no request.
-pub struct Unreadable {
-    pub custom_id: Option<Value>,
-    pub reason: String,
-}
-
-enum Source {
+enum Prompt {
     Text(String),
     Tokens(Vec<u32>),
-    Chat(Vec<Message>),
+    Chat(Chat),
 }
 
 /// Reads the next line, or `None` at the end.
-pub fn read(input: &mut impl BufRead, number: usize) -> Result<Option<Vec<u8>>, Failure> {
+pub fn read(input: &mut impl BufRead, number: u64) -> Result<Option<Vec<u8>>, Failure> {
     let mut line = Vec::new();
     let read = input
         .take(LIMIT + 1)
@@ -47,78 +43,101 @@ pub fn read(input: &mut impl BufRead, number: usize) -> Result<Option<Vec<u8>>, 
 }
 
 impl Line {
-    /// Settings that the line leaves open are those of `defaults`.
-    pub fn parse(text: &[u8], defaults: &SamplingParams) -> Result<Self, Unreadable> {
-        let mut fields: Map<String, Value> =
-            serde_json::from_slice(text).map_err(|error| Unreadable {
-                custom_id: None,
-                reason: format!("not a JSON object: {error}"),
-            })?;
-        let custom_id = fields.remove("custom_id");
-        Self::from_fields(fields, defaults, custom_id.clone())
-            .map_err(|reason| Unreadable { custom_id, reason })
-    }
-
-    fn from_fields(
-        mut fields: Map<String, Value>,
-        defaults: &SamplingParams,
-        custom_id: Option<Value>,
-    ) -> Result<Self, String> {
-        let source = Source::from_fields(&mut fields)?;
-        let cache_salt = fields
-            .remove("cache_salt")
-            .map(|salt| field("cache_salt", salt))
-            .transpose()?;
-        for (name, default) in open_settings(defaults) {
-            fields.entry(name).or_insert(default);
-        }
+    /// Takes all fields; whatever is left is unknown.
+    pub fn take(mut fields: Fields) -> Result<Self, Failure> {
+        let prompt = Prompt::take(&mut fields)?;
+        let around = match (fields.take("add_special_tokens")?, &prompt) {
+            (Some(true), _) | (None, Prompt::Text(_)) => Around::Add,
+            // A chat template has written the beginning already.
+            (Some(false), _) | (None, _) => Around::Leave,
+        };
+        let sampling = SamplingFields::take(&mut fields)?;
+        let cache_salt = fields.take("cache_salt")?;
+        take_without_effect(&mut fields)?;
+        fields.finish()?;
         Ok(Self {
-            custom_id,
-            source,
+            prompt,
+            around,
+            sampling,
             cache_salt,
-            sampling: SamplingParams::deserialize(Value::Object(fields))
-                .map_err(|error| error.to_string())?,
         })
     }
 
     /// The request, tokenised.
-    pub fn request(self, prompter: &Prompter) -> Result<Request, Failure> {
+    pub fn request(
+        self,
+        prompter: &Prompter,
+        defaults: &SamplingDefaults,
+    ) -> Result<Request, Failure> {
         Ok(Request {
-            prompt: match self.source {
-                Source::Text(text) => prompter.raw(&text)?,
-                Source::Tokens(tokens) => tokens,
-                Source::Chat(messages) => prompter.chat(&messages)?,
+            prompt: match self.prompt {
+                Prompt::Text(text) => prompter.raw(&text, self.around)?,
+                Prompt::Tokens(tokens) => tokens,
+                Prompt::Chat(chat) => prompter.chat(chat, self.around)?,
             },
-            sampling: self.sampling,
+            sampling: defaults.complete(self.sampling),
             cache_salt: self.cache_salt,
         })
     }
 }
 
-impl Source {
-    fn from_fields(fields: &mut Map<String, Value>) -> Result<Self, String> {
-        match (fields.remove("prompt"), fields.remove("messages")) {
+impl Prompt {
+    fn take(fields: &mut Fields) -> Result<Self, Failure> {
+        let prompt: Option<Value> = fields.take("prompt")?;
+        let messages = fields.take("messages")?;
+        let tools: Option<Vec<Map<String, Value>>> = fields.take("tools")?;
+        let choice: Option<Value> = fields.take("tool_choice")?;
+        let variables: Option<Map<String, Value>> = fields.take("chat_template_kwargs")?;
+        let tools = match choice.as_ref().map(Value::as_str) {
+            None | Some(Some("auto")) => tools.unwrap_or_default(),
+            Some(Some("none")) => Vec::new(),
+            Some(_) => {
+                return Err(Box::new(RequestError::OutOfRange {
+                    field: "tool_choice",
+                    value: choice.unwrap_or_default().to_string(),
+                    allowed: "\"auto\" or \"none\"; this engine cannot force a call".to_owned(),
+                }));
+            }
+        };
+        let variables = variables.unwrap_or_default();
+        if let Some(name) = variables.keys().find(|name| is_the_chat(name)) {
+            return Err(format!("`chat_template_kwargs` may not set `{name}`").into());
+        }
+        match (prompt, messages) {
+            (None, Some(messages)) => Ok(Self::Chat(Chat {
+                messages,
+                tools: tools.into_iter().map(Value::Object).collect(),
+                variables,
+            })),
+            (Some(_), Some(_)) => Err("`prompt` and `messages` exclude each other".into()),
+            (None, None) => Err("`prompt` or `messages` is missing".into()),
+            (Some(_), None) if !tools.is_empty() => Err("`tools` needs `messages`".into()),
+            (Some(_), None) if !variables.is_empty() => {
+                Err("`chat_template_kwargs` needs `messages`".into())
+            }
             (Some(Value::String(text)), None) => Ok(Self::Text(text)),
-            (Some(tokens), None) => Ok(Self::Tokens(field("prompt", tokens)?)),
-            (None, Some(messages)) => Ok(Self::Chat(field("messages", messages)?)),
-            (Some(_), Some(_)) => Err("`prompt` and `messages` exclude each other".to_owned()),
-            (None, None) => Err("`prompt` or `messages` is missing".to_owned()),
+            (Some(prompt), None) => match serde_json::from_value(prompt) {
+                Ok(tokens) => Ok(Self::Tokens(tokens)),
+                Err(error) => Err(format!(
+                    "`prompt` is neither a string nor a list of token ids ({error}); a line holds one prompt"
+                )
+                .into()),
+            },
         }
     }
 }
 
-fn field<T: for<'de> Deserialize<'de>>(name: &str, value: Value) -> Result<T, String> {
-    T::deserialize(value).map_err(|error| format!("`{name}`: {error}"))
-}
-
-/// The settings that a model's makers may have chosen, as a line would write them.
-fn open_settings(defaults: &SamplingParams) -> [(&'static str, Value); 6] {
+/// Whether a template's variable is the chat itself, or code.
+fn is_the_chat(name: &str) -> bool {
     [
-        ("temperature", json!(defaults.temperature)),
-        ("top_k", json!(defaults.top_k)),
-        ("top_p", json!(defaults.top_p)),
-        ("min_p", json!(defaults.min_p)),
-        ("repetition_penalty", json!(defaults.repetition_penalty)),
-        ("max_tokens", json!(defaults.max_tokens)),
+        "messages",
+        "tools",
+        "documents",
+        "add_generation_prompt",
+        "continue_final_message",
+        "chat_template",
+        "strftime_now",
+        "raise_exception",
     ]
+    .contains(&name)
 }

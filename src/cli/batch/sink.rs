@@ -4,8 +4,6 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use crate::cli::Failure;
 
 /// A writer of JSON lines. Dropped before [`Sink::finish`], it leaves no file.
@@ -46,14 +44,14 @@ impl Sink {
         })
     }
 
-    pub fn write(&mut self, value: &Value) -> io::Result<()> {
+    pub fn write(&mut self, line: &str) -> io::Result<()> {
         match self {
             Self::Stdout => {
                 let mut out = io::stdout().lock();
-                writeln!(out, "{value}")?;
+                writeln!(out, "{line}")?;
                 out.flush()
             }
-            Self::File { writer, .. } => writeln!(writer, "{value}"),
+            Self::File { writer, .. } => writeln!(writer, "{line}"),
         }
     }
 
