@@ -1,8 +1,9 @@
 //! How weights of linear layers are stored.
 
-use crate::arch::Arch;
+use crate::arch::{Arch, Fp8};
 use crate::dtype::Dtype;
 use crate::family::Family;
+use crate::host::Processor;
 use crate::named::named;
 
 named! {
@@ -16,26 +17,49 @@ named! {
     }
 }
 
+/// Where vLLM 0.6.6 has kernels for a format: its table "Supported Hardware for Quantization Kernels", of which `fp8` is
+/// the rows FP8 and Marlin (weights alone, multiplied as halves) together. No other processors than x86 are in it, and
+/// of AMD's devices those have fp8 whose instructions multiply it. All are facts of that release and none of a chip:
+/// kernels can unpack any weights.
+#[rustfmt::skip]
+const VLLM: [[bool; 7]; WeightFormat::ALL.len()] = [
+    //          volta  turing ampere ada    hopper x86    amd
+    /* dense */ [true,  true,  true,  true,  true,  true,  true],
+    /* fp8   */ [false, false, true,  true,  true,  false, true],
+    /* int8  */ [false, true,  true,  true,  true,  true,  false],
+    /* awq   */ [false, true,  true,  true,  true,  true,  false],
+    /* gptq  */ [true,  true,  true,  true,  true,  true,  false],
+];
+
 impl WeightFormat {
-    /// Whether there are kernels for it on the architecture; the error says why not. What needs an instruction is
-    /// read from the architecture's facts; for the 4-bit formats, which need none, it is vLLM 0.6's table "Supported
-    /// Hardware for Quantization Kernels".
-    pub fn runs_on(self, arch: Arch) -> Result<(), &'static str> {
-        match (self, arch.family()) {
-            (WeightFormat::Fp8, _) if !arch.has_fp8() => Err(
-                "8-bit floats are multiplied by matrix instructions from sm_89 on and in gfx942",
-            ),
-            (WeightFormat::Int8, Family::Volta | Family::Amd) => Err(
-                "vLLM's kernels for 8-bit integers start with sm_75, and there are none for AMD",
-            ),
-            (WeightFormat::Awq, Family::Volta) => Err(
-                "its kernels are built on the m16n8k8 matrix instruction, which starts with sm_75",
-            ),
-            (WeightFormat::Awq | WeightFormat::Gptq, Family::Amd) => {
-                Err("its kernels existed for NVIDIA and x86 only")
+    /// Whether vLLM 0.6.6 has kernels for it on the architecture.
+    pub fn is_in_vllm(self, arch: Arch) -> bool {
+        let in_table = VLLM[self as usize][arch.family().index()];
+        in_table
+            && match self {
+                WeightFormat::Dense => true,
+                WeightFormat::Fp8 => arch.family() != Family::Amd || arch.fp8() != Fp8::No,
+                WeightFormat::Int8 | WeightFormat::Awq | WeightFormat::Gptq => {
+                    arch.family() != Family::Cpu || arch.processor() == Some(Processor::X86_64)
+                }
             }
-            _ => Ok(()),
-        }
+    }
+
+    /// The hardware that vLLM 0.6.6 has kernels for it on, in words.
+    pub fn hardware_in_vllm(self) -> String {
+        let families = Family::ALL.into_iter().filter_map(|family| {
+            let able: Vec<_> = Arch::of(family)
+                .filter(|arch| self.is_in_vllm(*arch))
+                .map(Arch::name)
+                .collect();
+            match able.len() {
+                0 => None,
+                all if all == Arch::of(family).count() => Some(family.name().to_owned()),
+                _ if family == Family::Cpu => Some("x86 processors".to_owned()),
+                _ => Some(able.join(", ")),
+            }
+        });
+        families.collect::<Vec<_>>().join(", ")
     }
 
     /// Bits a weight of a linear layer takes in this format, where plain weights are of `dtype`; scales come on top.
@@ -50,5 +74,29 @@ impl WeightFormat {
     /// Whether this engine has it.
     pub const fn is_built(self) -> bool {
         matches!(self, WeightFormat::Dense)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_vllm_has_kernels_for_is_its_table() {
+        for (format, hardware) in [
+            (WeightFormat::Fp8, "ampere, ada, hopper, gfx942"),
+            (
+                WeightFormat::Int8,
+                "turing, ampere, ada, hopper, x86 processors",
+            ),
+            (
+                WeightFormat::Gptq,
+                "volta, turing, ampere, ada, hopper, x86 processors",
+            ),
+        ] {
+            assert_eq!(format.hardware_in_vllm(), hardware);
+        }
+        let everywhere = |arch| WeightFormat::Dense.is_in_vllm(arch);
+        assert!(Arch::ALL.into_iter().all(everywhere));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Case, Check, Rule};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
+use crate::matrix::Mode;
 use crate::model::{Dtype, WeightFormat};
 
 pub static DTYPE: Rule = Rule {
@@ -14,7 +15,7 @@ pub static DTYPE: Rule = Rule {
 pub static WEIGHTS: Rule = Rule {
     code: Code(302),
     name: "weights",
-    doc: "a weight format needs instructions: fp8 starts with sm_89 and gfx942, int8 with sm_72, AWQ's kernels with sm_75",
+    doc: "a weight format needs kernels for the hardware: which ones vLLM has, its table for 0.6.6 says; with `matrix = \"engine\"` it is not asked",
     check: Check::Case(weights),
 };
 
@@ -56,33 +57,40 @@ fn weights(case: &Case<'_>, found: &mut Diagnostics) {
     let Some(weights) = &case.profile.model.weights else {
         return;
     };
-    let arch = case.plan.target.arch;
-    if let Err(why) = weights.value.runs_on(arch) {
-        let able = WeightFormat::ALL
-            .iter()
-            .filter(|other| other.runs_on(arch).is_ok())
-            .map(|other| other.name());
-        found.push(
-            Diagnostic::new(
-                WEIGHTS.code,
-                format!("`{}` weights do not run on `{arch}`", weights.value),
-            )
-            .at(&weights.span, "no kernel can exist here")
-            .beside(&case.profile.target.span, case.plan.target.describe())
-            .note(why)
-            .help(format!(
-                "set weights to one of {}",
-                able.collect::<Vec<_>>().join(", ")
-            )),
-        );
+    let (format, arch) = (weights.value, case.plan.target.arch);
+    if case.profile.terms().mode == Mode::Engine || format.is_in_vllm(arch) {
+        return;
     }
+    let able = WeightFormat::ALL
+        .iter()
+        .filter(|other| other.is_in_vllm(arch))
+        .map(|other| other.name());
+    let able = able.collect::<Vec<_>>().join(", ");
+    let ours = format.is_built() && case.is_built();
+    found.push(
+        Diagnostic::new(
+            WEIGHTS.code,
+            format!("vLLM has no kernels for `{format}` weights on `{arch}`"),
+        )
+        .at(&weights.span, "a missing kernel, not a limit of the chip")
+        .beside(&case.profile.target.span, case.plan.target.describe())
+        .note(format!(
+            "vLLM 0.6.6 has them on {}",
+            format.hardware_in_vllm()
+        ))
+        .help(format!("set weights to one of {able}"))
+        .helps(ours.then(|| "this engine's own kernels can: set matrix = \"engine\"".to_owned())),
+    );
 }
 
 fn weights_built(case: &Case<'_>, found: &mut Diagnostics) {
     let Some(weights) = &case.profile.model.weights else {
         return;
     };
-    if !weights.value.is_built() && weights.value.runs_on(case.plan.target.arch).is_ok() {
+    // Where vLLM has no kernels, that this engine has none either is no news.
+    let said =
+        case.profile.terms().mode == Mode::Vllm && !weights.value.is_in_vllm(case.plan.target.arch);
+    if !weights.value.is_built() && !said {
         found.push(
             Diagnostic::new(
                 WEIGHTS_BUILT.code,
