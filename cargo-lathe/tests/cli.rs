@@ -2,6 +2,7 @@
 //!
 //! Every case runs in the repository's root and as in a pipe, so that nothing is coloured.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -102,6 +103,64 @@ fn the_tsv_is_the_table_with_the_engine_beside_it() {
     let table =
         std::fs::read_to_string(Path::new(ROOT).join("engine-spec/matrix/cells.tsv")).unwrap();
     assert_eq!(without_engine.collect::<String>(), table);
+}
+
+/// The engine's column is `no`, or `yes` and the places that the committed proofs name.
+#[test]
+fn the_tsv_says_where_each_cell_is_proven() {
+    let committed = |file: &str| {
+        let path = Path::new(ROOT).join("engine-spec/matrix").join(file);
+        std::fs::read_to_string(path).unwrap()
+    };
+    let proofs = committed("proofs.tsv");
+    let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in proofs.lines().skip(1) {
+        let [kind, a, b, backend, evidence, _] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}");
+        };
+        let cell = places.entry([kind, a, b].join("\t")).or_default();
+        cell.insert(format!("{backend}:{evidence}"));
+    }
+    assert!(
+        committed("device.tsv").lines().count() == 1,
+        "add devices to this test"
+    );
+    let output = lathe(&["matrix", "--format", "tsv"]).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    for line in printed.lines().skip(1) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let wanted = match places.remove(&cells[..3].join("\t")) {
+            None => "no".to_owned(),
+            Some(places) => format!("yes {}", Vec::from_iter(places).join(" ")),
+        };
+        assert_eq!(cells[4], wanted, "{line}");
+    }
+    assert!(places.is_empty(), "{places:?}");
+}
+
+/// What is said of a file is the same whoever is asked; `explain` adds the ways out.
+#[test]
+fn explain_says_of_a_profile_what_check_says() {
+    let folder = Path::new(ROOT).join("tests/profiles/bad");
+    let mut compared = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if !name.ends_with(".toml") {
+            continue;
+        }
+        let path = format!("tests/profiles/bad/{name}");
+        let said = |verb: &str| lathe(&[verb, &path]).output().unwrap();
+        let (check, explain) = (said("check"), said("explain"));
+        assert_eq!(check.status.code(), explain.status.code(), "{name}");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let (check, explain) = (text(check.stdout), text(explain.stdout));
+        let errors = check.split("\n\n").filter(|part| part.starts_with("error"));
+        for error in errors {
+            assert!(explain.contains(error), "{name}: {error}\n\n{explain}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 50, "only {compared} errors were compared");
 }
 
 #[test]
