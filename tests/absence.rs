@@ -1,6 +1,8 @@
 //! A feature that is off is not in the binary: two real engines are built, one with the features and one without, and
 //! searched for the symbols and strings of each feature's code. What must be absent in one must be present in the
 //! other, or the search would prove nothing.
+//!
+//! And a kernel has its instructions: none of them is a function that is called.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -67,17 +69,22 @@ struct Binary {
 }
 
 impl Binary {
-    /// Builds an engine in a target folder of this test's own, whose dependencies are compiled once.
+    /// Builds an engine beside the one under test: cargo compiles where it has compiled, and puts the engine elsewhere.
     fn build(name: &str, features: &str) -> Self {
         let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("absence");
         fs::create_dir_all(&scratch).expect("the scratch folder can be written");
         let profile = scratch.join(format!("{name}.toml"));
         fs::write(&profile, format!("name = \"{name}\"{PROFILE}{features}"))
             .expect("the scratch folder can be written");
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
         let output = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--package", "lathe", "--bin", "engine"])
             .arg("--target-dir")
             .arg(&scratch)
+            .env(
+                "CARGO_BUILD_BUILD_DIR",
+                target.expect("cargo's folder for tests is in its target folder"),
+            )
             .env("LATHE_PROFILE", &profile)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .output()
@@ -152,4 +159,29 @@ fn a_feature_that_is_off_leaves_nothing_in_the_binary() {
             assert!(!without.has_string(string), "{}: {string}", mark.feature);
         }
     }
+}
+
+/// Vector operations in a closure, or in a function that is not inlined, are compiled without the instructions that the
+/// kernel around them was given: then each one is a call to the standard library's function for it, and passes its
+/// vectors through memory. `LATHE_ENGINE` names a release engine to look at in place of the one of these tests.
+#[test]
+fn no_vector_instruction_is_a_call() {
+    let release = std::env::var("LATHE_ENGINE").ok();
+    let engine = release.as_deref().unwrap_or(env!("CARGO_BIN_EXE_engine"));
+    let engine = Binary::parse(&fs::read(engine).expect("an engine"));
+    if engine.symbols_with("backend::cpu::isa::avx").is_empty() {
+        testbed::skipped("avx2", "the engine of this profile is for any processor");
+        return;
+    }
+    // Dependencies of a development build are not optimised, and call what searches bytes; ours are floats.
+    let ours = |symbol: &&str| {
+        let own = symbol.contains("_ps") || symbol.contains("_mm512");
+        release.is_some() || own
+    };
+    let calls: Vec<&str> = ["avx", "fma", "f16c"]
+        .iter()
+        .flat_map(|set| engine.symbols_with(&format!("core_arch::x86::{set}")))
+        .filter(ours)
+        .collect();
+    assert_eq!(calls, [""; 0]);
 }
