@@ -6,7 +6,6 @@
 use crate::backend::{Backend, CacheShape, DeviceError, Ops};
 use crate::batch::{Batch, Capacity, DeviceBatch};
 use crate::model::Model;
-use crate::parts::Output;
 use crate::recipe::{Array, Cache, Recipe};
 use crate::sampler::{DeviceSampler, Sampled, TableRows};
 
@@ -52,7 +51,7 @@ pub struct Pending<R: Recipe> {
 
 impl<R: Recipe> Executor<R> {
     /// Steps that can be launched and not collected.
-    pub const DEPTH: usize = 1 + R::Output::AHEAD;
+    pub const DEPTH: usize = 1;
 
     /// Allocates everything that lies in device memory. Fails where the device has no room for it.
     pub fn open(

@@ -41,12 +41,14 @@ enum Parent {
     Block { serial: u64, hash: u64 },
 }
 
-/// What a sequence remembers of a block of its own.
-#[derive(Debug, Clone, Copy)]
-pub enum Link {
-    /// The index has it, or one that holds the same.
-    Known { serial: u64, hash: u64 },
-    /// The index has another block in its place: what continues it cannot be found.
+/// How far a sequence's blocks are known to the index.
+#[derive(Debug, Default)]
+pub enum Chain {
+    #[default]
+    Start,
+    /// The last block that the index holds.
+    At { serial: u64, hash: u64 },
+    /// The index has another block in the place of one of ours: what continues it cannot be found.
     Broken,
 }
 
@@ -63,25 +65,27 @@ impl<H> Default for PrefixCache<H> {
 }
 
 impl<H: Hasher + Default + 'static> PrefixIndex for PrefixCache<H> {
-    type Link = Link;
+    type Chain = Chain;
 
     #[inline(never)]
     fn lookup(
         &mut self,
+        chain: &mut Chain,
         keys: &CacheKeys,
         tokens: &[u32],
         block_size: usize,
-    ) -> Vec<(BlockId, Link)> {
+    ) -> Vec<BlockId> {
         let mut blocks = Vec::new();
-        let mut parent = Parent::Root(keys.clone());
         for tokens in tokens.chunks_exact(block_size) {
+            let Some(parent) = chain.parent(keys) else {
+                break;
+            };
             let hash = hash::<H>(&parent, tokens);
             let Some((block, entry)) = self.find(hash, &parent, tokens) else {
                 break;
             };
-            let (serial, hash) = (entry.serial, entry.hash);
-            blocks.push((block, Link::Known { serial, hash }));
-            parent = Parent::Block { serial, hash };
+            *chain = entry.link();
+            blocks.push(block);
         }
         blocks
     }
@@ -89,26 +93,20 @@ impl<H: Hasher + Default + 'static> PrefixIndex for PrefixCache<H> {
     #[inline(never)]
     fn register(
         &mut self,
-        before: Option<Link>,
+        chain: &mut Chain,
         keys: &CacheKeys,
         tokens: &[u32],
         block: BlockId,
-    ) -> (Link, Option<BlockId>) {
-        let parent = match before {
-            None => Parent::Root(keys.clone()),
-            Some(Link::Known { serial, hash }) => Parent::Block { serial, hash },
-            Some(Link::Broken) => return (Link::Broken, None),
-        };
+    ) -> Option<BlockId> {
+        let parent = chain.parent(keys)?;
         let hash = hash::<H>(&parent, tokens);
         if let Some((kept, entry)) = self.find(hash, &parent, tokens) {
-            return (entry.link(), Some(kept).filter(|&kept| kept != block));
+            *chain = entry.link();
+            return Some(kept);
         }
-        debug_assert!(
-            !self.entries.contains_key(&block),
-            "nobody writes to a block that the index holds"
-        );
         if self.by_hash.contains_key(&hash) {
-            return (Link::Broken, None);
+            *chain = Chain::Broken;
+            return None;
         }
         let entry = Entry {
             serial: self.tick(),
@@ -117,14 +115,10 @@ impl<H: Hasher + Default + 'static> PrefixIndex for PrefixCache<H> {
             tokens: tokens.into(),
             retired_at: None,
         };
-        let link = entry.link();
+        *chain = entry.link();
         self.by_hash.insert(hash, block);
         self.entries.insert(block, entry);
-        (link, None)
-    }
-
-    fn holds(&self, block: BlockId) -> bool {
-        self.entries.contains_key(&block)
+        None
     }
 
     fn retire(&mut self, block: BlockId) -> bool {
@@ -172,10 +166,21 @@ impl<H> PrefixCache<H> {
 }
 
 impl Entry {
-    fn link(&self) -> Link {
-        Link::Known {
+    fn link(&self) -> Chain {
+        Chain::At {
             serial: self.serial,
             hash: self.hash,
+        }
+    }
+}
+
+impl Chain {
+    /// What the next block continues, unless the index cannot know it.
+    fn parent(&self, keys: &CacheKeys) -> Option<Parent> {
+        match *self {
+            Self::Start => Some(Parent::Root(keys.clone())),
+            Self::At { serial, hash } => Some(Parent::Block { serial, hash }),
+            Self::Broken => None,
         }
     }
 }
