@@ -1,29 +1,30 @@
 //! The engine: requests in, steps, events out.
 //!
-//! A step schedules, runs the model and the sampler, and commits what came of it. Everything before the commit can be
-//! taken back by not committing, which is how a request that makes a step panic is found and failed alone. Clock,
-//! device and randomness are the caller's.
+//! A step schedules, launches the model and the sampler, collects what was launched, and commits what came of it.
+//! Everything before the commit can be taken back by not committing, which is how a request that makes a step fail is
+//! found and failed alone. Clock, device and randomness are the caller's.
 
 mod event;
 mod executor;
+mod flight;
 mod generation;
 mod isolation;
 mod open;
 mod stats;
 
 pub use event::{Event, Failure, FinishReason, StopReason};
-pub use open::{EngineOptions, OpenError};
+pub use open::{EngineOptions, MAX_QUEUE, OpenError};
 pub use stats::Stats;
 
 pub use crate::guard::Panicked;
 pub use crate::scheduler::{RequestId, SequenceId};
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use executor::Executor;
+use flight::{Flight, Outcomes};
 use generation::Generation;
-use isolation::isolate;
 
 use crate::backend::DeviceError;
 use crate::guard::guard;
@@ -32,7 +33,7 @@ use crate::parts::{Prefill, Prefix};
 use crate::recipe::Recipe;
 use crate::request::{Request, RequestError, RequestRules, ValidatedRequest};
 use crate::sampler::Sampled;
-use crate::scheduler::{Scheduler, Turn, build_batch};
+use crate::scheduler::{Arrival, Scheduler, Sequence, Turn};
 use crate::text::Detokenize;
 
 type Index<R> = <<R as Recipe>::Prefix as Prefix>::Index;
@@ -41,27 +42,32 @@ type Index<R> = <<R as Recipe>::Prefix as Prefix>::Index;
 /// [`Engine::cancel_all`] first.
 pub struct Engine<R: Recipe> {
     executor: Executor<R>,
-    scheduler: Scheduler<Index<R>>,
+    scheduler: Scheduler<Index<R>, Generation>,
     rules: RequestRules,
     text: Arc<dyn Detokenize>,
+    max_seqs: u32,
+    max_queue: usize,
     /// Sequences that are not over, of each request that is not over.
     live: BTreeMap<RequestId, u32>,
-    generations: HashMap<SequenceId, Generation>,
+    /// Steps that are launched and not collected, the oldest first.
+    flights: VecDeque<Flight<R>>,
     /// Events that no step has returned yet.
     outbox: Vec<Event>,
     next: RequestId,
     stats: Stats,
+    /// What has ended the engine.
+    lost: Option<DeviceError>,
 }
 
-/// What came of one turn: `None` where no token was wanted yet.
-type Outcome = Result<Option<Sampled>, Panicked>;
-
 impl<R: Recipe> Engine<R> {
-    /// One step: schedule, forward, sample, commit. An error of the device leaves every request as it was.
+    /// One step: schedule, launch, collect, commit. A request that the device or the model fails on ends with
+    /// [`Failure`], and no other is hurt. An error is the end of the engine: every later step repeats it.
     pub fn step(&mut self) -> Result<Vec<Event>, DeviceError> {
+        self.refuse_if_lost()?;
         let turns = self.scheduler.schedule(R::Prefill::take);
-        let outcomes = self.run(&turns)?;
-        self.commit(turns, outcomes);
+        let launched = self.launch(turns);
+        let outcomes = self.collect(launched)?;
+        self.commit(outcomes);
         self.stats.steps += 1;
         if cfg!(debug_assertions) {
             self.audit();
@@ -83,28 +89,34 @@ impl<R: Recipe> Engine<R> {
         ValidatedRequest::new(request, &self.rules, entropy)
     }
 
-    /// Queues a request. It is rejected if it was validated by other rules than this engine's.
+    /// Queues a request. It is rejected if it was validated by other rules than this engine's, and if the queue is full.
     pub fn submit(&mut self, request: ValidatedRequest) -> Result<RequestId, RequestError> {
         self.stats.submitted += 1;
-        if *request.rules() != self.rules {
+        if let Err(error) = self.admissible(&request) {
             self.stats.rejected += 1;
-            return Err(RequestError::OtherRules);
+            return Err(error);
         }
         let id = self.next;
         self.next = RequestId(id.0 + 1);
-        let sequences = request.sampling().n;
-        self.live.insert(id, sequences);
+        let n = request.sampling().n;
+        self.live.insert(id, n);
         self.stats.prompt_tokens += request.prompt().len() as u64;
-        for index in 0..sequences {
-            let sequence = SequenceId { request: id, index };
-            let generation = Generation::new(&request, index, &*self.text);
-            self.generations.insert(sequence, generation);
-            let keys = CacheKeys {
-                adapter: None,
-                salt: request.cache_salt().cloned(),
-            };
-            self.scheduler
-                .add(sequence, keys, request.prompt().to_vec());
+        let prompt: Arc<[u32]> = request.prompt().into();
+        let first = Generation::new(&request, 0, &*self.text);
+        // Sequences that can run at once begin together.
+        for index in (0..n).step_by(self.max_seqs as usize) {
+            self.scheduler.add(Arrival {
+                id: SequenceId { request: id, index },
+                keys: CacheKeys {
+                    adapter: None,
+                    salt: request.cache_salt().cloned(),
+                },
+                prompt: Arc::clone(&prompt),
+                siblings: index + 1..n.min(index + self.max_seqs),
+                max_tokens: request.max_tokens(),
+                ahead: first.ahead(),
+                output: first.sibling(index),
+            });
         }
         Ok(id)
     }
@@ -125,7 +137,7 @@ impl<R: Recipe> Engine<R> {
 
     /// Whether a step would do and return nothing.
     pub fn is_idle(&self) -> bool {
-        self.live.is_empty() && self.outbox.is_empty()
+        self.live.is_empty() && self.outbox.is_empty() && self.flights.is_empty()
     }
 
     pub fn stats(&self) -> Stats {
@@ -142,64 +154,98 @@ impl<R: Recipe> Engine<R> {
     pub fn audit(&self) {
         self.stats.audit(self.live.len());
         let live: u32 = self.live.values().sum();
-        let queued = self.scheduler.running().len() + self.scheduler.waiting().count();
-        assert_eq!(queued, live as usize, "sequences in the scheduler");
-        assert_eq!(self.generations.len(), queued, "sequences with output");
-        self.scheduler.audit();
+        let running = self.scheduler.all_running().iter();
+        let sequences: usize = running
+            .chain(self.scheduler.waiting())
+            .map(Sequence::seats)
+            .sum();
+        assert_eq!(sequences, live as usize, "sequences in the scheduler");
+        let turns = self.flights.iter().flat_map(|flight| &flight.turns);
+        self.scheduler.audit(turns);
     }
 
-    /// Forward and sample, with the turns that panic set apart.
-    fn run(&mut self, turns: &[Turn]) -> Result<Vec<Outcome>, DeviceError> {
-        isolate(turns, &mut |turns| {
-            let running = self.scheduler.running();
-            let staged = self.executor.stage();
-            build_batch(
-                turns,
-                running,
-                self.scheduler.block_size(),
-                &mut staged.batch,
-            );
-            for (row, turn) in (0..).zip(turns.iter().filter(|turn| turn.samples)) {
-                let sequence = &running[turn.place];
-                self.generations[&turn.id].write(row, sequence.tokens.len(), &mut staged.table);
-            }
-            let pending = self.executor.launch()?;
-            let mut sampled = Vec::new();
-            self.executor.collect(pending, &mut sampled)?;
-            let mut sampled = sampled.into_iter();
-            let outcome = |turn: &Turn| turn.samples.then(|| sampled.next()).flatten();
-            Ok(turns.iter().map(outcome).collect())
-        })
+    fn admissible(&self, request: &ValidatedRequest) -> Result<(), RequestError> {
+        if let Some(error) = &self.lost {
+            let reason = error.to_string();
+            return Err(RequestError::EngineEnded { reason });
+        }
+        if *request.rules() != self.rules {
+            return Err(RequestError::OtherRules);
+        }
+        let waiting = self.scheduler.queued();
+        if waiting >= self.max_queue {
+            return Err(RequestError::QueueFull { waiting });
+        }
+        Ok(())
     }
 
-    fn commit(&mut self, turns: Vec<Turn>, outcomes: Vec<Outcome>) {
-        for (&turn, outcome) in turns.iter().zip(&outcomes) {
+    fn refuse_if_lost(&self) -> Result<(), DeviceError> {
+        match &self.lost {
+            None => Ok(()),
+            Some(error) => Err(error.clone()),
+        }
+    }
+
+    /// Takes note of what came of a step's turns: all of them first, then the output of each.
+    fn commit(&mut self, outcomes: Outcomes) {
+        let mut sampled = outcomes.sampled.into_iter();
+        let mut chosen = Vec::with_capacity(sampled.len());
+        for (turn, outcome) in outcomes.turns {
             match outcome {
-                Ok(None) => self.scheduler.commit(turn, None),
-                Ok(Some(Sampled { token, .. })) => self.scheduler.commit(turn, *token),
-                Err(_) => {}
+                Ok(()) => self.commit_turn(&turn, sampled.by_ref(), &mut chosen),
+                Err(failure) => {
+                    self.scheduler.retract(&turn);
+                    chosen.push((turn.id, Err(failure)));
+                }
             }
         }
-        for (turn, outcome) in turns.into_iter().zip(outcomes) {
+        for (id, outcome) in chosen {
             match outcome {
-                Ok(None) => {}
-                Ok(Some(sampled)) => self.accept(turn.id, sampled),
-                Err(panicked) => self.fail(turn.id.request, Failure::Panicked(panicked)),
+                Ok(sampled) => self.accept(id, sampled),
+                Err(failure) => self.fail(id.request, failure),
             }
+        }
+    }
+
+    /// Commits one turn with the tokens that were sampled for it, and begins the siblings that were waiting for it.
+    fn commit_turn(
+        &mut self,
+        turn: &Turn,
+        sampled: impl Iterator<Item = Sampled>,
+        chosen: &mut Vec<(SequenceId, Result<Sampled, Failure>)>,
+    ) {
+        self.stats.computed_tokens += turn.rows.len() as u64;
+        let mut sampled = sampled.take(turn.choices());
+        let own: Vec<_> = sampled.by_ref().take(turn.chosen.len()).collect();
+        let tokens: Vec<u32> = own.iter().filter_map(|sampled| sampled.token).collect();
+        let sequence = self.scheduler.commit(turn, &tokens);
+        let siblings = turn.siblings.clone().zip(sampled);
+        let Some(first) = sequence else {
+            // Its request has ended meanwhile.
+            return siblings.for_each(drop);
+        };
+        let begun: Vec<_> = siblings
+            .map(|(index, sampled)| (index, sampled, first.output.sibling(index)))
+            .collect();
+        chosen.extend(own.into_iter().map(|sampled| (turn.id, Ok(sampled))));
+        for (index, sampled, output) in begun {
+            let token = sampled.token;
+            self.scheduler.fork(turn, index, token.as_slice(), output);
+            chosen.push((SequenceId { index, ..turn.id }, Ok(sampled)));
         }
     }
 
     /// Adds a token to the output of a sequence, and ends the sequence where that is its last.
     fn accept(&mut self, id: SequenceId, sampled: Sampled) {
-        // A sequence whose request has failed in this same step.
-        let Some(generation) = self.generations.get_mut(&id) else {
+        // It is not there if its request has failed in this same step.
+        let Some(sequence) = self.scheduler.find(id) else {
             return;
         };
         let Some(token) = sampled.token else {
             return self.fail(id.request, Failure::NoToken);
         };
         let logprobs = sampled.logprobs;
-        let accepted = guard(|| generation.accept(token, logprobs.as_ref()));
+        let accepted = guard(|| sequence.output.accept(token, logprobs.as_ref()));
         let (text, reason) = match accepted {
             Ok(accepted) => accepted,
             Err(panicked) => return self.fail(id.request, Failure::Panicked(panicked)),
@@ -219,12 +265,7 @@ impl<R: Recipe> Engine<R> {
 
     /// Ends one sequence, and with its last one the request.
     fn finish(&mut self, id: SequenceId, reason: FinishReason) {
-        self.outbox.extend(
-            self.generations
-                .remove(&id)
-                .map(|generation| generation.finished(id, reason)),
-        );
-        self.scheduler.remove(|sequence| sequence == id);
+        self.drop_sequence(id, &reason);
         if let Some(live) = self.live.get_mut(&id.request) {
             *live -= 1;
             if *live == 0 {
@@ -245,17 +286,22 @@ impl<R: Recipe> Engine<R> {
         if self.live.remove(&id).is_none() {
             return false;
         }
-        let of_request = |sequence: &SequenceId| sequence.request == id;
-        let mut over: Vec<_> = self
-            .generations
-            .extract_if(|sequence, _| of_request(sequence))
-            .collect();
-        over.sort_by_key(|(sequence, _)| *sequence);
-        let events = over
-            .into_iter()
-            .map(|(sequence, generation)| generation.finished(sequence, reason.clone()));
-        self.outbox.extend(events);
-        self.scheduler.remove(|sequence| of_request(&sequence));
+        for sequence in self.scheduler.of_request(id) {
+            self.drop_sequence(sequence, &reason);
+        }
         true
+    }
+
+    /// Takes a sequence out of the scheduler and tells its end, and that of its siblings which have not begun.
+    fn drop_sequence(&mut self, id: SequenceId, reason: &FinishReason) {
+        let Some(sequence) = self.scheduler.remove(id) else {
+            return;
+        };
+        for index in std::iter::once(id.index).chain(sequence.siblings) {
+            let id = SequenceId { index, ..id };
+            let output = &sequence.output;
+            self.outbox
+                .push(output.finished(id, sequence.cached, reason.clone()));
+        }
     }
 }

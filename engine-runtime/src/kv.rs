@@ -1,100 +1,22 @@
 //! The KV cache as numbers: which block belongs to which sequence.
 //!
 //! No tensors here; a block is a number that the device's cache understands. Every block is in exactly one place: on
-//! the free list, referenced by tables, or kept by the prefix index for whoever comes with the same prefix.
+//! the free list, referenced by tables, or kept by the prefix index for whoever comes with the same prefix. Tables may
+//! share a block as long as nobody writes to it: who wants to, gets a copy first.
 
+mod index;
 mod pool;
 pub mod prefix_cache;
+mod table;
 
+pub use index::{CacheKeys, PrefixIndex};
 pub use pool::{BlockId, Pool};
+pub use table::BlockTable;
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::ops::Range;
 
-/// What a cached block depends on beside the tokens in front of it. Each field hashes and compares under its own
-/// tag, so an adapter can never pass for a salt.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct CacheKeys {
-    pub adapter: Option<u32>,
-    pub salt: Option<Arc<str>>,
-}
-
-/// Finds full blocks again by what they hold. The neutral index keeps nothing and compiles to nothing.
-pub trait PrefixIndex: Default + Send + 'static {
-    /// What one sequence remembers of its registered blocks.
-    type Chain: Default + Send;
-
-    /// The longest run of kept blocks for a prefix of `tokens`, from its start.
-    fn lookup(
-        &mut self,
-        chain: &mut Self::Chain,
-        keys: &CacheKeys,
-        tokens: &[u32],
-        block_size: usize,
-    ) -> Vec<BlockId>;
-
-    /// Offers `block`, which holds `tokens` behind the chain's blocks. Returns the block that already holds the
-    /// same, if there is one.
-    fn register(
-        &mut self,
-        chain: &mut Self::Chain,
-        keys: &CacheKeys,
-        tokens: &[u32],
-        block: BlockId,
-    ) -> Option<BlockId>;
-
-    /// `block` has lost its last reference. `true` if the index keeps it.
-    fn retire(&mut self, block: BlockId) -> bool;
-
-    /// A retired block is referenced again.
-    fn revive(&mut self, block: BlockId);
-
-    /// Forgets the retired block that was used longest ago.
-    fn evict(&mut self) -> Option<BlockId>;
-
-    /// Number of retired blocks.
-    fn retired(&self) -> usize;
-}
-
-impl PrefixIndex for () {
-    type Chain = ();
-
-    fn lookup(&mut self, (): &mut (), _: &CacheKeys, _: &[u32], _: usize) -> Vec<BlockId> {
-        Vec::new()
-    }
-
-    fn register(&mut self, (): &mut (), _: &CacheKeys, _: &[u32], _: BlockId) -> Option<BlockId> {
-        None
-    }
-
-    fn retire(&mut self, _: BlockId) -> bool {
-        false
-    }
-
-    fn revive(&mut self, _: BlockId) {}
-
-    fn evict(&mut self) -> Option<BlockId> {
-        None
-    }
-
-    fn retired(&self) -> usize {
-        0
-    }
-}
-
-/// The blocks of one sequence, in position order.
-#[derive(Debug, Default)]
-pub struct BlockTable<C> {
-    blocks: Vec<BlockId>,
-    /// Leading blocks that the index has been offered.
-    offered: usize,
-    chain: C,
-}
-
-impl<C> BlockTable<C> {
-    pub fn blocks(&self) -> &[BlockId] {
-        &self.blocks
-    }
-}
+use crate::backend::BlockCopy;
 
 /// All blocks of an engine.
 #[derive(Debug)]
@@ -103,6 +25,10 @@ pub struct KvBlocks<I> {
     index: I,
     block_size: usize,
 }
+
+/// There are too few blocks at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoRoom;
 
 impl<I: PrefixIndex> KvBlocks<I> {
     pub fn new(blocks: usize, block_size: usize) -> Self {
@@ -119,81 +45,148 @@ impl<I: PrefixIndex> KvBlocks<I> {
 
     /// A table that begins with the kept blocks of a prefix of `tokens`, and the positions they hold. The last token
     /// is never among them: it must be computed, since its logits are wanted.
-    pub fn open(&mut self, keys: &CacheKeys, tokens: &[u32]) -> (BlockTable<I::Chain>, usize) {
-        let mut chain = I::Chain::default();
+    pub fn open(&mut self, keys: &CacheKeys, tokens: &[u32]) -> (BlockTable<I::Link>, usize) {
         let prefix = &tokens[..tokens.len().saturating_sub(1)];
-        let blocks = self.index.lookup(&mut chain, keys, prefix, self.block_size);
+        let found = self.index.lookup(keys, prefix, self.block_size);
+        let (blocks, links): (Vec<_>, _) = found.into_iter().unzip();
         for &block in &blocks {
             self.acquire(block);
         }
         let held = blocks.len() * self.block_size;
-        let table = BlockTable {
-            offered: blocks.len(),
-            blocks,
-            chain,
-        };
-        (table, held)
+        (BlockTable { blocks, links }, held)
     }
 
-    /// Could `table` grow to `positions` now?
-    pub fn can_hold(&self, table: &BlockTable<I::Chain>, positions: usize) -> bool {
-        self.missing(table, positions) <= self.pool.free() + self.index.retired()
-    }
-
-    /// Grows `table` to `positions`, or leaves it as it is and returns `false`.
-    pub fn reserve(&mut self, table: &mut BlockTable<I::Chain>, positions: usize) -> bool {
-        if !self.can_hold(table, positions) {
-            return false;
+    /// A second table with the blocks of the first `positions` of `table`.
+    pub fn fork(&mut self, table: &BlockTable<I::Link>, positions: usize) -> BlockTable<I::Link> {
+        let blocks = table.blocks[..positions.div_ceil(self.block_size)].to_vec();
+        for &block in &blocks {
+            self.acquire(block);
         }
-        for _ in 0..self.missing(table, positions) {
-            if self.pool.free() == 0 {
-                let evicted = self
-                    .index
-                    .evict()
-                    .expect("counted among the retired blocks");
-                self.pool.reclaim(evicted);
-            }
-            table.blocks.push(self.pool.take());
-        }
-        true
+        let full = table.links.len().min(positions / self.block_size);
+        let links = table.links[..full].to_vec();
+        BlockTable { blocks, links }
     }
 
-    /// Offers the index the blocks that `computed`, the tokens whose keys and values are stored, have filled. Where
-    /// it has the same block already, the table takes that one and gives up its own: both hold the same bits.
-    pub fn commit(&mut self, table: &mut BlockTable<I::Chain>, keys: &CacheKeys, computed: &[u32]) {
-        let filled = computed.chunks_exact(self.block_size).enumerate();
-        for (place, tokens) in filled.skip(table.offered) {
+    /// Blocks that can be had now.
+    pub fn available(&self) -> usize {
+        self.pool.free() + self.index.retired()
+    }
+
+    /// Blocks that [`KvBlocks::reserve`] would take.
+    pub fn missing(&self, table: &BlockTable<I::Link>, written: &Range<usize>) -> usize {
+        let grown = written.end.div_ceil(self.block_size);
+        let copied = usize::from(self.shared(table, written).is_some());
+        grown.saturating_sub(table.blocks.len()) + copied
+    }
+
+    /// Grows `table` so that the positions `written` can be written, or leaves it as it is. Where the first of them
+    /// lies in a block that others read, the table gets another, and the caller must have that filled before the
+    /// write. The block to copy from stays as it is until [`KvBlocks::copied`] or [`KvBlocks::undo`].
+    pub fn reserve(
+        &mut self,
+        table: &mut BlockTable<I::Link>,
+        written: Range<usize>,
+    ) -> Result<Option<BlockCopy>, NoRoom> {
+        if self.missing(table, &written) > self.available() {
+            return Err(NoRoom);
+        }
+        let copy = self.shared(table, &written).map(|place| {
+            let (from, to) = (table.blocks[place], self.take());
+            table.blocks[place] = to;
+            BlockCopy { from, to }
+        });
+        while table.blocks.len() * self.block_size < written.end {
+            let block = self.take();
+            table.blocks.push(block);
+        }
+        Ok(copy)
+    }
+
+    /// A copy was made, and need not be made again.
+    pub fn copied(&mut self, copy: BlockCopy) {
+        self.release(copy.from);
+    }
+
+    /// A copy into `table` will not be made: it has the shared block again.
+    pub fn undo(&mut self, table: &mut BlockTable<I::Link>, copy: BlockCopy) {
+        let place = table.blocks.iter().rposition(|&block| block == copy.to);
+        let place = place.expect("a copy belongs to the table that it was made for");
+        table.blocks[place] = copy.from;
+        self.release(copy.to);
+    }
+
+    /// Offers the index the blocks that are full up to `computed`, the positions whose keys and values are stored;
+    /// `tokens` reads the tokens at some of them. Where it has the same block already, the table takes that one and
+    /// gives up its own: both hold the same bits.
+    pub fn commit<'t>(
+        &mut self,
+        table: &mut BlockTable<I::Link>,
+        keys: &CacheKeys,
+        computed: usize,
+        tokens: impl Fn(Range<usize>) -> Cow<'t, [u32]>,
+    ) {
+        for place in table.links.len()..computed / self.block_size {
             let own = table.blocks[place];
-            let kept = self.index.register(&mut table.chain, keys, tokens, own);
+            let tokens = tokens(place * self.block_size..(place + 1) * self.block_size);
+            let before = table.links.last().copied();
+            let (link, kept) = self.index.register(before, keys, &tokens, own);
             if let Some(kept) = kept {
                 self.acquire(kept);
                 self.release(own);
                 table.blocks[place] = kept;
             }
-            table.offered = place + 1;
+            table.links.push(link);
         }
+    }
+
+    /// Gives up what `table` holds behind the first `positions`.
+    pub fn truncate(&mut self, table: &mut BlockTable<I::Link>, positions: usize) {
+        let blocks = positions.div_ceil(self.block_size).min(table.blocks.len());
+        for block in table.blocks.drain(blocks..).rev() {
+            if self.pool.release(block) && !self.index.retire(block) {
+                self.pool.reclaim(block);
+            }
+        }
+        table.links.truncate(positions / self.block_size);
     }
 
     /// Gives up all blocks of `table`, the last first, so that a prefix is evicted after what continues it.
-    pub fn close(&mut self, table: BlockTable<I::Chain>) {
-        for block in table.blocks.into_iter().rev() {
-            self.release(block);
-        }
+    pub fn close(&mut self, mut table: BlockTable<I::Link>) {
+        self.truncate(&mut table, 0);
     }
 
-    /// Panics unless every block is accounted for: free, retired, or referenced exactly as often as by `tables`.
-    pub fn audit<'a>(&self, tables: impl Iterator<Item = &'a BlockTable<I::Chain>>)
-    where
-        I::Chain: 'a,
+    /// Panics unless every block is accounted for: free, retired, or referenced exactly as often as by `tables` and
+    /// by the copies that are on their way, whose sources are `copied`.
+    pub fn audit<'a>(
+        &self,
+        tables: impl Iterator<Item = &'a BlockTable<I::Link>>,
+        copied: impl Iterator<Item = BlockId>,
+    ) where
+        I::Link: 'a,
     {
         let held = tables.flat_map(|table| table.blocks.iter().copied());
-        self.pool.audit(held, self.index.retired());
+        self.pool.audit(held.chain(copied), self.index.retired());
     }
 
-    fn missing(&self, table: &BlockTable<I::Chain>, positions: usize) -> usize {
-        positions
-            .div_ceil(self.block_size)
-            .saturating_sub(table.blocks.len())
+    /// The place in `table` of a block that holds the first of the positions `written`, and something before it, and
+    /// that others may read.
+    fn shared(&self, table: &BlockTable<I::Link>, written: &Range<usize>) -> Option<usize> {
+        let place = written.start / self.block_size;
+        let block = *table.blocks.get(place)?;
+        let read = self.pool.references(block) > 1 || self.index.holds(block);
+        (read && !written.is_empty()).then_some(place)
+    }
+
+    /// A block that can be had, for the caller alone.
+    fn take(&mut self) -> BlockId {
+        if self.pool.free() == 0 {
+            let evicted = self
+                .index
+                .evict()
+                .expect("the caller has counted the retired blocks");
+            self.pool.reclaim(evicted);
+        }
+        self.pool.take()
     }
 
     fn acquire(&mut self, block: BlockId) {

@@ -5,11 +5,13 @@
 //! is a type without its trait: a recipe that names it does not compile, and rustc says so in our words.
 
 mod logprobs;
+mod output;
 mod prefill;
 mod prefix;
 mod unbuilt;
 
 pub use logprobs::{Logprobs, LogprobsSettings, TokenLogprobs, Top};
+pub use output::{Async, Inline, Output};
 pub use prefill::{Chunked, ChunkedPrefillSettings, Prefill, Whole};
 pub use prefix::{Hashed, Prefix};
 pub use unbuilt::*;

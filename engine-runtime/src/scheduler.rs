@@ -1,32 +1,27 @@
 //! Which sequences run in a step, and how many of their tokens.
 //!
-//! Running sequences first, in order of arrival: each decodes one token, and at most the youngest still has prompt
-//! left. Then prompts from the queue, first come, first served. When blocks run out the youngest running sequence goes
-//! back to the head of the queue and is computed again later. The scheduler knows no tensors and no recipe; what a
-//! profile decides comes in as a function, [`Prefill::take`](crate::parts::Prefill::take), and the type of the prefix index.
+//! Running sequences first, in order of arrival: each decodes one token or computes the next part of its prompt. Then
+//! prompts from the queue, first come, first served. When blocks run out the youngest running sequence goes back to
+//! the head of the queue and is computed again later. Several answers to one prompt are one sequence until the prompt
+//! is computed; then the others begin with its blocks. The scheduler knows no tensors and no recipe; what a profile
+//! decides comes in as a function and the type of the prefix index.
+//!
+//! Steps may be scheduled before the ones in front of them are committed. Each turn is ended exactly once, in order:
+//! by [`Scheduler::commit`], or by [`Scheduler::retract`] if it came to nothing.
 
-mod batch;
+mod queue;
 mod sequence;
+mod tokens;
+mod turn;
 
-pub use batch::build_batch;
-pub use sequence::{RequestId, Sequence, SequenceId};
+pub use sequence::{Ahead, Arrival, RequestId, Sequence, SequenceId};
+pub use tokens::Tokens;
+pub use turn::Turn;
 
-use std::collections::VecDeque;
-
-use crate::kv::{CacheKeys, KvBlocks, PrefixIndex};
+use crate::kv::{BlockId, KvBlocks, NoRoom, PrefixIndex};
 use crate::recipe::Limits;
-
-/// What a step does with one running sequence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Turn {
-    pub id: SequenceId,
-    /// Place among the running sequences.
-    pub place: usize,
-    /// Tokens to compute.
-    pub rows: usize,
-    /// Whether they are the last that are known, so that the next one is chosen.
-    pub samples: bool,
-}
+use queue::Queue;
+use sequence::Need;
 
 /// Counts that only grow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,85 +31,196 @@ pub struct SchedulerStats {
     pub preemptions: u64,
 }
 
-/// The queue, the running sequences, and their blocks.
+/// The queue, the running sequences, and their blocks. `O` is what the caller keeps beside each sequence.
 #[derive(Debug)]
-pub struct Scheduler<I: PrefixIndex> {
+pub struct Scheduler<I: PrefixIndex, O> {
     limits: Limits,
     kv: KvBlocks<I>,
-    waiting: VecDeque<Sequence<I::Chain>>,
-    /// In order of arrival.
-    running: Vec<Sequence<I::Chain>>,
+    /// Blocks that stay free when a sequence is admitted beside others, so that it is not sent back at once.
+    headroom: usize,
+    sequences: Queue<I::Link, O>,
     stats: SchedulerStats,
 }
 
-impl<I: PrefixIndex> Scheduler<I> {
+/// What [`Scheduler::commit`] found a turn's sequence to be.
+type Found<'a, I, O> = Option<&'a mut Sequence<<I as PrefixIndex>::Link, O>>;
+
+impl<I: PrefixIndex, O> Scheduler<I, O> {
     pub fn new(limits: Limits, blocks: usize) -> Self {
         Self {
             limits,
             kv: KvBlocks::new(blocks, limits.block_size),
-            waiting: VecDeque::new(),
-            running: Vec::new(),
+            headroom: blocks / 100,
+            sequences: Queue::default(),
             stats: SchedulerStats::default(),
         }
     }
 
-    /// Queues a sequence of `prompt`, which has at least one token.
-    pub fn add(&mut self, id: SequenceId, keys: CacheKeys, prompt: Vec<u32>) {
-        debug_assert!(!prompt.is_empty());
-        self.waiting.push_back(Sequence::new(id, keys, prompt));
+    /// Queues a sequence. With its siblings it has no more sequences than may run at once.
+    pub fn add(&mut self, arrival: Arrival<O>) {
+        debug_assert!(!arrival.prompt.is_empty());
+        debug_assert!(arrival.siblings.len() < self.limits.max_seqs);
+        self.sequences.wait(Sequence::new(arrival));
     }
 
-    /// Chooses the turns of the next step and reserves their blocks. `take` says how many of a prompt's remaining rows
-    /// a step with so much room computes.
+    /// Chooses the turns of the next step and reserves their blocks. `take` says how many rows of a prompt with so many
+    /// left a step takes when it has room for so many; see [`Prefill::take`](crate::parts::Prefill::take).
     pub fn schedule(&mut self, take: impl Fn(usize, usize) -> usize) -> Vec<Turn> {
         let mut budget = self.limits.max_batched_tokens;
-        let mut turns = Vec::new();
+        let mut turns = Vec::with_capacity(self.sequences.running().len() + 1);
         let preemptions = self.stats.preemptions;
         let mut place = 0;
-        while place < self.running.len() {
-            let rows = take(self.running[place].remaining(), budget);
-            if rows > 0 && self.make_room(place, rows) {
-                turns.push(self.running[place].turn(place, rows));
+        while place < self.sequences.running().len() {
+            let remaining = self.sequences.running()[place].remaining();
+            let rows = take(remaining, budget);
+            if rows > 0
+                && let Some(turn) = self.give_turn(place, rows)
+            {
                 budget -= rows;
+                turns.push(turn);
             }
             place += 1;
         }
         if self.stats.preemptions == preemptions {
-            while let Some(turn) = self.admit(budget, &take) {
-                budget -= turn.rows;
+            while let Some(turn) = self.admit(&take, budget) {
+                budget -= turn.rows.len();
                 turns.push(turn);
             }
         }
+        self.launch(&turns);
         turns
     }
 
-    /// Takes note that a turn was computed, and of the token chosen at its end.
-    pub fn commit(&mut self, turn: Turn, token: Option<u32>) {
-        let Some(sequence) = self.running.get_mut(turn.place) else {
+    /// Lets a turn that chooses a token verify `drafted` ones as well, or as many as there is room for.
+    pub fn draft(&mut self, turn: &mut Turn, drafted: &[u32]) {
+        let Some(sequence) = self.sequences.running_mut(turn.id) else {
             return;
         };
-        debug_assert_eq!(sequence.id, turn.id);
-        sequence.computed += turn.rows;
-        let computed = &sequence.tokens[..sequence.computed];
-        self.kv
-            .commit(&mut sequence.table, &sequence.keys, computed);
-        sequence.tokens.extend(token);
-    }
-
-    /// Drops the sequences that `over` names, and frees their blocks.
-    pub fn remove(&mut self, over: impl Fn(SequenceId) -> bool) {
-        for sequence in self.running.extract_if(.., |sequence| over(sequence.id)) {
-            self.kv.close(sequence.table);
+        let room = sequence.max_len.saturating_sub(turn.rows.end + 1);
+        for &token in drafted.iter().take(room) {
+            let next = turn.rows.end..turn.rows.end + 1;
+            if self.kv.reserve(&mut sequence.table, next.clone()).is_err() {
+                break;
+            }
+            turn.drafted.push(token);
+            let ends = [&mut turn.rows, &mut turn.logits, &mut turn.chosen];
+            ends.into_iter().for_each(|range| range.end = next.end);
         }
-        self.waiting.retain(|sequence| !over(sequence.id));
+        sequence.coming += turn.drafted.len();
+        sequence.launched = turn.rows.end;
     }
 
-    pub fn running(&self) -> &[Sequence<I::Chain>] {
-        &self.running
+    /// Takes note that a turn was computed, and of the tokens chosen for its sequence: one for each position of
+    /// `turn.chosen`, or fewer where a drafted token was not what was chosen in its place. Returns the sequence if it
+    /// is not over.
+    pub fn commit(&mut self, turn: &Turn, tokens: &[u32]) -> Found<'_, I, O> {
+        turn.copy.into_iter().for_each(|copy| self.kv.copied(copy));
+        let (sequence, running) = self.sequences.find(turn.id)?;
+        sequence.coming -= turn.chosen.len();
+        sequence.tokens.extend(tokens);
+        if running && sequence.stay == turn.stay {
+            let computed = turn.rows.end.min(sequence.tokens.len() - 1);
+            if computed < turn.rows.end {
+                sequence.launched = computed;
+                self.kv.truncate(&mut sequence.table, computed);
+            }
+            sequence.computed = computed;
+            let read = |positions| sequence.tokens.range(positions);
+            self.kv
+                .commit(&mut sequence.table, &sequence.keys, computed, read);
+        }
+        Some(sequence)
     }
 
-    pub fn waiting(&self) -> impl Iterator<Item = &Sequence<I::Chain>> {
-        self.waiting.iter()
+    /// Takes a turn back whose step came to nothing; those of later steps go first.
+    pub fn retract(&mut self, turn: &Turn) {
+        let found = self.sequences.find(turn.id);
+        let stays = found.filter(|(sequence, running)| *running && sequence.stay == turn.stay);
+        match (stays, turn.copy) {
+            (Some((sequence, _)), copy) => {
+                sequence.launched = turn.rows.start;
+                copy.into_iter()
+                    .for_each(|copy| self.kv.undo(&mut sequence.table, copy));
+            }
+            (None, copy) => copy.into_iter().for_each(|copy| self.kv.copied(copy)),
+        }
+        if let Some((sequence, _)) = self.sequences.find(turn.id) {
+            sequence.coming -= turn.chosen.len();
+        }
+    }
+
+    /// Whether a turn can be computed again: its sequence still has the blocks that it had.
+    pub fn is_current(&self, turn: &Turn) -> bool {
+        self.running(turn.id)
+            .is_some_and(|sequence| sequence.stay == turn.stay)
+    }
+
+    /// Begins sequence `index` where the prompt of the one that `turn` names has just been committed, with `tokens` of
+    /// its own behind it.
+    pub fn fork(&mut self, turn: &Turn, index: u32, tokens: &[u32], output: O) {
+        let current = self.is_current(turn);
+        let Some((first, _)) = self.sequences.find(turn.id) else {
+            return;
+        };
+        first.siblings.start = index + 1;
+        let mut sequence = Sequence::new(Arrival {
+            id: SequenceId { index, ..turn.id },
+            keys: first.keys.clone(),
+            prompt: first.tokens.share_prompt(),
+            siblings: 0..0,
+            max_tokens: first.max_len - first.tokens.prompt_len(),
+            ahead: first.ahead,
+            output,
+        });
+        sequence.tokens.extend(tokens);
+        sequence.cached = first.cached;
+        if !current {
+            // The first one has lost its blocks again while its step was on its way.
+            sequence.stay = 1;
+            return self.sequences.wait(sequence);
+        }
+        let computed = turn.rows.end;
+        sequence.table = self.kv.fork(&first.table, computed);
+        (sequence.computed, sequence.launched) = (computed, computed);
+        sequence.stay = 1;
+        self.sequences.run(sequence);
+    }
+
+    /// Drops a sequence and frees its blocks.
+    pub fn remove(&mut self, id: SequenceId) -> Option<Sequence<I::Link, O>> {
+        let mut sequence = self.sequences.remove(id)?;
+        self.kv.close(std::mem::take(&mut sequence.table));
+        Some(sequence)
+    }
+
+    /// Number of waiting sequences, siblings that have not begun not counted.
+    pub fn queued(&self) -> usize {
+        self.sequences.queued()
+    }
+
+    /// The sequences of a request that are not over; siblings that have not begun are not among them.
+    pub fn of_request(&self, id: RequestId) -> Vec<SequenceId> {
+        self.sequences.of_request(id)
+    }
+
+    /// A running sequence.
+    pub fn running(&self, id: SequenceId) -> Option<&Sequence<I::Link, O>> {
+        self.sequences.get_running(id)
+    }
+
+    /// A sequence that is not over.
+    pub fn find(&mut self, id: SequenceId) -> Found<'_, I, O> {
+        self.sequences.find(id).map(|(sequence, _)| sequence)
+    }
+
+    /// All running sequences, in order of arrival.
+    pub fn all_running(&self) -> &[Sequence<I::Link, O>] {
+        self.sequences.running()
+    }
+
+    /// All waiting sequences, the next one first.
+    pub fn waiting(&self) -> impl Iterator<Item = &Sequence<I::Link, O>> {
+        self.sequences.waiting()
     }
 
     pub fn block_size(&self) -> usize {
@@ -125,71 +231,121 @@ impl<I: PrefixIndex> Scheduler<I> {
         self.stats
     }
 
-    /// Panics unless every block is accounted for.
-    pub fn audit(&self) {
-        let queued = self.waiting.iter();
-        assert!(
-            queued
-                .clone()
-                .all(|sequence| sequence.table.blocks().is_empty()),
-            "a waiting sequence holds no block"
-        );
-        let tables = self.running.iter().chain(queued);
-        self.kv.audit(tables.map(|sequence| &sequence.table));
+    /// Panics unless every block is accounted for. `on_their_way` are the turns that are not ended.
+    pub fn audit<'a>(&self, on_their_way: impl Iterator<Item = &'a Turn> + Clone) {
+        for sequence in self.waiting() {
+            assert!(
+                sequence.table.blocks().is_empty(),
+                "a waiting sequence holds no block"
+            );
+        }
+        let running = self.all_running().iter();
+        let tables = running.clone().map(|sequence| &sequence.table);
+        let copies = on_their_way.clone().filter_map(|turn| turn.copy);
+        self.kv
+            .audit(tables, copies.map(|copy| copy.from as BlockId));
+        for sequence in running.chain(self.waiting()) {
+            let turns = on_their_way.clone().filter(|turn| turn.id == sequence.id);
+            let coming: usize = turns.map(|turn| turn.chosen.len()).sum();
+            assert_eq!(coming, sequence.coming, "tokens on their way");
+        }
+        let seats: usize = self.all_running().iter().map(Sequence::seats).sum();
+        assert!(seats <= self.limits.max_seqs, "sequences that run or will");
     }
 
-    /// Reserves the blocks for `rows` more tokens of the sequence at `place`, if need be at the cost of the youngest.
-    /// `false` if that was itself the youngest, and is now waiting.
-    fn make_room(&mut self, place: usize, rows: usize) -> bool {
-        loop {
-            let sequence = &mut self.running[place];
-            let positions = sequence.computed + rows;
-            if self.kv.reserve(&mut sequence.table, positions) {
-                return true;
+    /// Takes note that turns are on their way.
+    fn launch(&mut self, turns: &[Turn]) {
+        let mut row = 0;
+        for turn in turns {
+            if let Some(sequence) = self.sequences.running_mut(turn.id) {
+                sequence.launched = turn.rows.end;
+                sequence.coming += turn.chosen.len();
+                sequence.source = row;
             }
-            self.preempt_youngest();
-            if place == self.running.len() {
-                return false;
+            row += u32::try_from(turn.choices()).unwrap_or(turn::NOWHERE);
+        }
+    }
+
+    /// Reserves the blocks for the next `rows` tokens of the sequence at `place`, if need be at the cost of the
+    /// youngest. `None` if that was itself the youngest, and is now waiting.
+    fn give_turn(&mut self, place: usize, rows: usize) -> Option<Turn> {
+        loop {
+            let sequence = self.sequences.at_mut(place)?;
+            let mut turn = sequence.turn(rows);
+            match self.kv.reserve(&mut sequence.table, turn.rows.clone()) {
+                Ok(copy) => {
+                    turn.copy = copy;
+                    return Some(turn);
+                }
+                Err(NoRoom) => self.preempt_youngest(),
             }
         }
     }
 
     /// Sends the youngest running sequence back to the head of the queue; it keeps its tokens.
     fn preempt_youngest(&mut self) {
-        let mut sequence = self
-            .running
-            .pop()
-            .expect("the caller's sequence is running");
+        let youngest = self.sequences.youngest();
+        let mut sequence = youngest.expect("the caller's sequence is running");
         self.kv.close(std::mem::take(&mut sequence.table));
-        sequence.computed = 0;
-        self.waiting.push_front(sequence);
+        (sequence.computed, sequence.launched) = (0, 0);
+        self.sequences.wait(sequence);
         self.stats.preemptions += 1;
     }
 
-    /// Starts the sequence at the head of the queue, if there is a place for it and room for all that it holds now.
-    fn admit(&mut self, budget: usize, take: impl Fn(usize, usize) -> usize) -> Option<Turn> {
-        if self.running.len() == self.limits.max_seqs {
+    /// Starts the sequence at the head of the queue, if there is a place for it and room for all that it holds now,
+    /// beside all that the running ones are going to compute of what they hold.
+    fn admit(&mut self, take: impl Fn(usize, usize) -> usize, budget: usize) -> Option<Turn> {
+        let running = self.sequences.running();
+        let alone = running.is_empty();
+        let seats: usize = running.iter().map(Sequence::seats).sum();
+        let promised = running.iter().map(|sequence| {
+            let rest = sequence.launched..sequence.len();
+            self.kv.missing(&sequence.table, &rest)
+        });
+        let promised: usize = promised.sum();
+        let available = self.kv.available().saturating_sub(promised);
+        let sequence = self.sequences.head()?;
+        if budget == 0 || seats + sequence.seats() > self.limits.max_seqs || sequence.coming > 0 {
             return None;
         }
-        let sequence = self.waiting.front_mut()?;
-        let (mut table, cached) = self.kv.open(&sequence.keys, &sequence.tokens);
+        // Where too little has become free since it was looked at, the prompt need not be hashed again.
+        let too_much =
+            |need: Need| !alone && need.blocks > available || take(need.rows, budget) == 0;
+        if sequence.need.is_some_and(too_much) {
+            return None;
+        }
+        let before = self.kv.available();
         let len = sequence.tokens.len();
-        let rows = take(len - cached, budget);
-        let admitted =
-            rows > 0 && self.kv.can_hold(&table, len) && self.kv.reserve(&mut table, cached + rows);
-        if !admitted {
+        let tokens = sequence.tokens.range(0..len);
+        let (mut table, cached) = self.kv.open(&sequence.keys, &tokens);
+        let spare = match alone {
+            true => 0,
+            false => self.headroom + sequence.siblings.len(),
+        };
+        let need = Need {
+            rows: len - cached,
+            // Found blocks that nobody held are no longer to be had.
+            blocks: self.kv.missing(&table, &(cached..len)) + spare + before - self.kv.available(),
+        };
+        if too_much(need) {
+            sequence.need = Some(need);
             self.kv.close(table);
             return None;
         }
-        let mut sequence = self.waiting.pop_front()?;
+        let rows = take(need.rows, budget);
+        let reserved = self.kv.reserve(&mut table, cached..cached + rows);
+        debug_assert_eq!(reserved, Ok(None), "found blocks are full");
+        let mut sequence = self.sequences.pop_head()?;
         sequence.table = table;
-        sequence.computed = cached;
-        if !sequence.admitted {
-            sequence.admitted = true;
+        (sequence.computed, sequence.launched) = (cached, cached);
+        sequence.need = None;
+        if sequence.stay == 0 {
+            sequence.cached = cached;
             self.stats.cached_tokens += cached as u64;
         }
-        let turn = sequence.turn(self.running.len(), rows);
-        self.running.push(sequence);
+        sequence.stay += 1;
+        let turn = sequence.turn(rows);
+        self.sequences.run(sequence);
         Some(turn)
     }
 }

@@ -1,8 +1,11 @@
 //! What tests and development tools share: recipes written by hand, and a model run without an engine.
 
+mod ahead;
 pub mod proof;
 pub mod serve;
 pub mod tiny;
+
+pub use ahead::OneStepAhead;
 
 use std::path::Path;
 

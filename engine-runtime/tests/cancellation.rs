@@ -10,7 +10,8 @@ use engine_runtime::dtype::Dense;
 use engine_runtime::engine::{Event, FinishReason, RequestId};
 use engine_runtime::models::Llama;
 use engine_runtime::parts::{Chunked, Hashed, Top};
-use engine_runtime::recipe::{KvMemory, Limits};
+use engine_runtime::recipe::{KvMemory, Limits, Recipe};
+use engine_runtime::testing::OneStepAhead;
 use engine_runtime::testing::serve::{Setup, alone, open};
 use engine_runtime::testing::tiny::{KV_ELEMENTS, TinyLlama};
 use proptest::prelude::*;
@@ -30,19 +31,27 @@ const LIMITS: Limits = Limits {
     kv_memory: KvMemory::Bytes((BLOCKS * BLOCK * KV_ELEMENTS * size_of::<f32>()) as u64),
 };
 
-engine_runtime::recipe! {
-    Everything {
-        backend: Reference,
-        weights: Dense<f32>,
-        model: Llama<Self>,
-        prefill: Chunked,
-        prefix: Hashed,
-        logprobs: Top,
-        limits: LIMITS,
-        CHUNKED_PREFILL: ChunkedPrefillSettings { tokens: 12 },
-        LOGPROBS: LogprobsSettings { max: MAX_LOGPROBS as usize },
-    }
+macro_rules! everything {
+    ($name:ident $(, $output:ty)?) => {
+        engine_runtime::recipe! {
+            $name {
+                backend: Reference,
+                weights: Dense<f32>,
+                model: Llama<Self>,
+                prefill: Chunked,
+                prefix: Hashed,
+                logprobs: Top,
+                $(output: $output,)?
+                limits: LIMITS,
+                CHUNKED_PREFILL: ChunkedPrefillSettings { tokens: 12 },
+                LOGPROBS: LogprobsSettings { max: MAX_LOGPROBS as usize },
+            }
+        }
+    };
 }
+
+everything!(Everything);
+everything!(Ahead, OneStepAhead);
 
 /// What one sequence has said, and how it ended.
 type Heard = BTreeMap<(RequestId, u32), (Vec<u32>, Option<FinishReason>)>;
@@ -71,14 +80,14 @@ fn hear(events: Vec<Event>, heard: &mut Heard) {
 }
 
 /// Serves `traffic`, cancels request `i` before the step of `cancels[i]`, and holds all against each request alone.
-fn check(traffic: &Traffic, cancels: &[Option<usize>]) {
+fn check<R: Recipe>(traffic: &Traffic, cancels: &[Option<usize>]) {
     let model = TinyLlama::write(17).expect("the temporary directory can be written");
     let setup = Setup {
         limits: LIMITS,
         threads: 1,
         eos: vec![3],
     };
-    let mut engine = open::<Everything>(model.dir(), &setup);
+    let mut engine = open::<R>(model.dir(), &setup);
     let mut heard = Heard::new();
     let mut ids = BTreeMap::new();
     let mut cancelled = Vec::new();
@@ -122,9 +131,14 @@ proptest! {
 
     #[test]
     fn cancelling_changes_nothing_for_others(
-        traffic in prop_oneof![random_traffic(Ask::Logprobs), random_traffic(Ask::TokensOnly)],
+        mut traffic in prop_oneof![random_traffic(Ask::Logprobs), random_traffic(Ask::TokensOnly)],
+        answers in prop::collection::vec(1_u32..6, 8),
         cancels in prop::collection::vec(prop::option::of(0..30_usize), 8),
     ) {
-        check(&traffic, &cancels);
+        for ((_, request), n) in traffic.iter_mut().zip(answers) {
+            request.sampling.n = n;
+        }
+        check::<Everything>(&traffic, &cancels);
+        check::<Ahead>(&traffic, &cancels);
     }
 }

@@ -11,7 +11,7 @@ use engine_runtime::parts::{Chunked, Hashed, Off, Top, Whole};
 use engine_runtime::recipe::{KvMemory, Limits};
 use engine_runtime::request::{Request, RequestError, SamplingParams};
 use engine_runtime::sampler::split_seed;
-use engine_runtime::testing::serve::{Output, Setup, alone, open, serve};
+use engine_runtime::testing::serve::{Output, Setup, alone, open, open_queue, serve};
 use engine_runtime::testing::tiny::{KV_ELEMENTS, TinyLlama};
 
 const LIMITS: Limits = Limits {
@@ -238,6 +238,25 @@ fn a_request_validated_by_other_rules_is_rejected() {
 }
 
 #[test]
+fn a_full_queue_refuses_and_says_so() {
+    let model = model();
+    let mut engine = open_queue::<Plain>(model.dir(), &setup(), 2);
+    let submit = |engine: &mut Engine<Plain>| {
+        let request = engine.validate(request(0..4, sampled(0, 4)), 0).unwrap();
+        engine.submit(request)
+    };
+    submit(&mut engine).unwrap();
+    submit(&mut engine).unwrap();
+    let error = submit(&mut engine).unwrap_err();
+    assert_eq!(error, RequestError::QueueFull { waiting: 2 });
+    engine.audit();
+    assert_eq!(engine.stats().rejected, 1);
+    // What runs does not wait.
+    engine.step().unwrap();
+    submit(&mut engine).unwrap();
+}
+
+#[test]
 fn what_is_not_built_is_refused() {
     let model = model();
     let engine = open::<Plain>(model.dir(), &setup());
@@ -344,6 +363,7 @@ fn limits_are_held_against_the_profile_and_each_other() {
             limits: setup.limits,
             eos: setup.eos,
             text: std::sync::Arc::new(engine_runtime::text::ByteText),
+            max_queue: 8,
         };
         match Engine::<Plain>::open(device, model.unwrap(), options) {
             Ok(_) => panic!("these limits should have been refused"),

@@ -15,12 +15,13 @@ use engine_runtime::backend::{
 use engine_runtime::batch::{Capacity, DeviceBatch};
 use engine_runtime::checkpoint::{Checkpoint, CheckpointError, Fit, LoadError};
 use engine_runtime::dtype::Dense;
-use engine_runtime::engine::{EngineOptions, Event, Failure, FinishReason, RequestId};
+use engine_runtime::engine::{EngineOptions, Event, Failure, FinishReason, MAX_QUEUE, RequestId};
 use engine_runtime::model::{Model, ModelShape};
 use engine_runtime::models::Llama;
 use engine_runtime::parts::{Chunked, Hashed, Top};
 use engine_runtime::recipe::{Array, Cache, KvMemory, Limits, Recipe};
 use engine_runtime::request::{Request, SamplingParams};
+use engine_runtime::testing::OneStepAhead;
 use engine_runtime::testing::tiny::{TinyLlama, VOCAB};
 use engine_runtime::text::{ByteText, Detokenize, SpecialTokens, TextStream};
 
@@ -30,8 +31,12 @@ const POISON: u32 = 66;
 const POISON_LAUNCH: u32 = 65;
 /// Makes the text of an output panic.
 const POISON_TEXT: u32 = 67;
-/// Makes the device fail, as long as [`FAULTS`] are left.
+/// Makes the device fail, as long as there are [`FAULTS`] left.
 const FAULTY: u32 = 68;
+/// Makes the device fail whenever it is there.
+const CURSED: u32 = 69;
+/// Loses the device.
+const LOSING: u32 = 70;
 
 static FAULTS: AtomicUsize = AtomicUsize::new(0);
 
@@ -44,7 +49,7 @@ const LIMITS: Limits = Limits {
 };
 
 macro_rules! fragile {
-    ($name:ident, $backend:ty) => {
+    ($name:ident, $backend:ty $(, $output:ty)?) => {
         engine_runtime::recipe! {
             $name {
                 backend: $backend,
@@ -53,6 +58,7 @@ macro_rules! fragile {
                 prefill: Chunked,
                 prefix: Hashed,
                 logprobs: Top,
+                $(output: $output,)?
                 limits: LIMITS,
                 CHUNKED_PREFILL: ChunkedPrefillSettings { tokens: 16 },
                 LOGPROBS: LogprobsSettings { max: 3 },
@@ -63,6 +69,8 @@ macro_rules! fragile {
 
 fragile!(Late, Reference);
 fragile!(AtOnce, Cpu<Portable>);
+fragile!(LateAhead, Reference, OneStepAhead);
+fragile!(AtOnceAhead, Cpu<Portable>, OneStepAhead);
 
 /// A model that looks at its input, which a model must not, and panics in the middle of a step.
 struct Poisonable<M>(M);
@@ -106,7 +114,14 @@ impl<R: Recipe, M: Model<R>> Model<R> for Poisonable<M> {
         assert!(!ids.contains(&POISON), "poisoned");
         let fault = |faults: usize| faults.checked_sub(1);
         let order = Ordering::Relaxed;
-        if ids.contains(&FAULTY) && FAULTS.fetch_update(order, order, fault).is_ok() {
+        if ids.contains(&LOSING) {
+            return Err(DeviceError::Lost {
+                backend: "test",
+                reason: "unplugged".to_owned(),
+            });
+        }
+        let faulty = ids.contains(&FAULTY) && FAULTS.fetch_update(order, order, fault).is_ok();
+        if faulty || ids.contains(&CURSED) {
             return Err(DeviceError::Launch {
                 op: "forward",
                 reason: "a fault".to_owned(),
@@ -178,13 +193,14 @@ fn engine<R: Recipe>() -> Engine<R> {
         limits: LIMITS,
         eos: Vec::new(),
         text: Arc::new(PoisonableText),
+        max_queue: MAX_QUEUE,
     };
     Engine::open(device, model, options).unwrap()
 }
 
 /// A request for 6 tokens after `prompt`; none of them has a meaning of its own here.
 fn request(prompt: Vec<u32>) -> Request {
-    let banned = [POISON, POISON_LAUNCH, POISON_TEXT, FAULTY];
+    let banned = [POISON, POISON_LAUNCH, POISON_TEXT, FAULTY, CURSED, LOSING];
     Request {
         prompt,
         sampling: SamplingParams {
@@ -234,6 +250,8 @@ fn reason(id: RequestId, events: &[Event]) -> Option<FinishReason> {
 fn fails_alone(culprit: &Request) -> Failure {
     let late = fails_alone_on::<Late>(culprit);
     assert_eq!(late, fails_alone_on::<AtOnce>(culprit));
+    assert_eq!(late, fails_alone_on::<LateAhead>(culprit));
+    assert_eq!(late, fails_alone_on::<AtOnceAhead>(culprit));
     late
 }
 
@@ -330,21 +348,59 @@ fn all_sequences_of_a_failed_request_end_and_no_other() {
 }
 
 #[test]
-fn a_device_error_is_the_callers_and_leaves_every_request_as_it_was() {
+fn an_error_of_the_device_fails_the_request_that_causes_it() {
+    let failure = fails_alone(&request(vec![1, 2, 3, CURSED, 5]));
+    assert_eq!(
+        failure.to_string(),
+        "the device fails on this request: forward failed on the device: a fault"
+    );
+}
+
+#[test]
+fn a_fault_that_does_not_come_again_hurts_nobody() {
     let (first, second) = (request(vec![1, 2, 3, 4, 5]), request(vec![FAULTY, 2, 3]));
     let mut engine = engine::<Late>();
     let ids = [submit(&mut engine, &first), submit(&mut engine, &second)];
     let undisturbed = run(&mut engine);
-    FAULTS.store(2, Ordering::Relaxed);
+    FAULTS.store(1, Ordering::Relaxed);
     let mut engine = self::engine::<Late>();
     assert_eq!(
         [submit(&mut engine, &first), submit(&mut engine, &second)],
         ids
     );
-    for _ in 0..2 {
-        let error = engine.step().unwrap_err();
-        assert_eq!(error.to_string(), "forward failed on the device: a fault");
+    assert_eq!(run(&mut engine), undisturbed);
+    assert_eq!(FAULTS.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_lost_device_ends_the_engine_and_every_later_call_says_so() {
+    fn check<R: Recipe>() {
+        let mut engine = engine::<R>();
+        submit(&mut engine, &request(vec![1, 2, 3]));
+        engine.step().unwrap();
+        submit(&mut engine, &request(vec![4, LOSING]));
+        let error = loop {
+            match engine.step() {
+                Ok(_) => assert!(!engine.is_idle(), "the device was not lost"),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(
+            error.to_string(),
+            "the test device is lost: unplugged; start the engine again"
+        );
+        for _ in 0..2 {
+            engine.audit();
+            assert_eq!(engine.step(), Err(error.clone()));
+        }
+        let request = engine.validate(request(vec![1]), 0).unwrap();
+        let refused = engine.submit(request).unwrap_err().to_string();
+        assert_eq!(refused, format!("the engine has ended: {error}"));
+        engine.cancel_all();
         engine.audit();
     }
-    assert_eq!(run(&mut engine), undisturbed);
+    check::<Late>();
+    check::<AtOnce>();
+    check::<LateAhead>();
+    check::<AtOnceAhead>();
 }

@@ -48,7 +48,7 @@ fn sample(logits: &[f32], request: &ValidatedRequest, output: &[u32]) -> Sampled
     output.iter().for_each(|&token| settings.push(token));
     let mut table = TableRows::default();
     let position = request.prompt().len() + output.len();
-    settings.write(0, position, output.len(), &mut table);
+    settings.write(0, position, &[], &mut table);
     let mut device = Reference::default();
     type Sampler = DeviceSampler<Probe>;
     let mut sampler = Sampler::alloc(&mut device, 1, VOCAB).unwrap();

@@ -135,3 +135,40 @@ impl<T> Default for Ticket<T> {
 
 /// Keeps the handle types apart from the elements that they stand for.
 type Marker<T> = PhantomData<fn() -> T>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_holds_what_was_there_when_it_was_given_and_only_waiting_resolves_it() {
+        let mut device = Reference::default();
+        let mut array = device.alloc("a test array", 1).unwrap();
+        let mut tickets = Vec::new();
+        for value in [1, 2] {
+            device.upload(&mut array, &[value]).unwrap();
+            tickets.push(device.fetch(&array, 1).unwrap());
+        }
+        let second = tickets.pop().unwrap();
+        let first = tickets.pop().unwrap();
+        assert!(first.0.get().is_none());
+        let mut out = [0_u32];
+        device.wait(first, &mut out).unwrap();
+        assert_eq!(out, [1]);
+        // No further than to what was waited for.
+        assert!(second.0.get().is_none());
+        assert_eq!(device.queue.len(), 2);
+        device.wait(second, &mut out).unwrap();
+        assert_eq!(out, [2]);
+    }
+
+    #[test]
+    fn a_ticket_of_an_abandoned_launch_is_an_error() {
+        let mut device = Reference::default();
+        let array = device.alloc("a test array", 1).unwrap();
+        let ticket = device.fetch::<u32>(&array, 1).unwrap();
+        device.abandon();
+        let error = device.wait(ticket, &mut [0]).unwrap_err();
+        assert!(error.to_string().contains("abandoned"), "{error}");
+    }
+}

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Panicked, RequestId};
+use crate::backend::DeviceError;
 use crate::parts::TokenLogprobs;
 
 /// Something that happened to one sequence. Its `Token`s come in order, then its `Finished`.
@@ -24,6 +25,8 @@ pub enum Event {
         sequence: u32,
         reason: FinishReason,
         prompt_tokens: usize,
+        /// Tokens of the prompt that were found in the prefix cache.
+        cached_tokens: usize,
         generated_tokens: usize,
         /// Sum of the logprobs of the output, where the request asked for them.
         cumulative_logprob: Option<f64>,
@@ -59,6 +62,8 @@ pub enum Failure {
     NoToken,
     #[error("the engine panicked on this request: {0}")]
     Panicked(Panicked),
+    #[error("the device fails on this request: {0}")]
+    Device(DeviceError),
 }
 
 impl FinishReason {

@@ -6,6 +6,7 @@
 use crate::backend::{Backend, CacheShape, DeviceError, Ops};
 use crate::batch::{Batch, Capacity, DeviceBatch};
 use crate::model::Model;
+use crate::parts::Output;
 use crate::recipe::{Array, Cache, Recipe};
 use crate::sampler::{DeviceSampler, Sampled, TableRows};
 
@@ -51,7 +52,7 @@ pub struct Pending<R: Recipe> {
 
 impl<R: Recipe> Executor<R> {
     /// Steps that can be launched and not collected.
-    pub const DEPTH: usize = 1;
+    pub const DEPTH: usize = 1 + R::Output::AHEAD;
 
     /// Allocates everything that lies in device memory. Fails where the device has no room for it.
     pub fn open(

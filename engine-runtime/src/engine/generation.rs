@@ -6,6 +6,7 @@ use super::{Event, FinishReason, SequenceId, StopReason};
 use crate::parts::TokenLogprobs;
 use crate::request::ValidatedRequest;
 use crate::sampler::{SamplingSettings, TableRows};
+use crate::scheduler::{Ahead, Turn};
 use crate::text::{AtStop, Detokenize, OutputText, SpecialTokens, StopStrings};
 
 pub struct Generation {
@@ -14,7 +15,7 @@ pub struct Generation {
     at_stop: AtStop,
     /// Empty where the request ignores them.
     eos: Arc<[u32]>,
-    stop_tokens: Vec<u32>,
+    stop_tokens: Arc<[u32]>,
     prompt_tokens: usize,
     generated: usize,
     max_tokens: usize,
@@ -44,7 +45,7 @@ impl Generation {
             text,
             at_stop,
             eos: request.eos(),
-            stop_tokens: sampling.stop_token_ids.clone(),
+            stop_tokens: sampling.stop_token_ids.as_slice().into(),
             prompt_tokens: request.prompt().len(),
             generated: 0,
             max_tokens: request.max_tokens(),
@@ -52,10 +53,40 @@ impl Generation {
         }
     }
 
-    /// Adds the sampling row for the token at `position`, to be chosen from row `logits_row` of the logits.
-    pub fn write(&self, logits_row: u32, position: usize, table: &mut TableRows) {
-        self.settings
-            .write(logits_row, position, self.generated, table);
+    /// The output of sequence `index` of the same request, which begins as this one is now.
+    pub fn sibling(&self, index: u32) -> Self {
+        Self {
+            settings: self.settings.sibling(index),
+            text: self.text.fork(),
+            at_stop: self.at_stop,
+            eos: Arc::clone(&self.eos),
+            stop_tokens: Arc::clone(&self.stop_tokens),
+            prompt_tokens: self.prompt_tokens,
+            generated: self.generated,
+            max_tokens: self.max_tokens,
+            cumulative_logprob: self.cumulative_logprob,
+        }
+    }
+
+    /// Whether a token can be chosen before the one in front of it is known here.
+    pub fn ahead(&self) -> Ahead {
+        match self.settings.looks_back() {
+            true => Ahead::Never,
+            false => Ahead::OneStep,
+        }
+    }
+
+    /// Adds the sampling rows of a turn of this sequence, whose logits begin at row `first`.
+    pub fn write(&self, turn: &Turn, first: usize, table: &mut TableRows) {
+        for (pending, position) in turn.chosen.clone().enumerate() {
+            let row = u32::try_from(first + position - turn.logits.start);
+            let row = row.expect("a step has fewer than 2^32 rows");
+            let pending = &turn.drafted[..pending];
+            self.settings.write(row, position + 1, pending, table);
+        }
+        for index in turn.siblings.clone() {
+            self.settings.write_sibling(index, turn.rows.end, table);
+        }
     }
 
     /// Adds a token; returns the text that became certain, and the reason if it is the last.
@@ -89,13 +120,14 @@ impl Generation {
         (text, Some(stop.map_or(reason, FinishReason::Stop)))
     }
 
-    /// The event that ends the sequence.
-    pub fn finished(self, id: SequenceId, reason: FinishReason) -> Event {
+    /// The event that ends sequence `id`, of whose prompt `cached` tokens were found in the prefix cache.
+    pub fn finished(&self, id: SequenceId, cached: usize, reason: FinishReason) -> Event {
         Event::Finished {
             id: id.request,
             sequence: id.index,
             reason,
             prompt_tokens: self.prompt_tokens,
+            cached_tokens: cached,
             generated_tokens: self.generated,
             cumulative_logprob: self.cumulative_logprob,
         }

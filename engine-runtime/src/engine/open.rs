@@ -1,6 +1,6 @@
 //! Opening an engine: limits held against each other, the cache sized.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::{Engine, Executor, RequestId, Stats};
@@ -14,6 +14,9 @@ use crate::request::RequestRules;
 use crate::scheduler::Scheduler;
 use crate::text::Detokenize;
 
+/// Requests that may wait at once, unless the caller says otherwise.
+pub const MAX_QUEUE: usize = 1 << 16;
+
 /// What an engine needs beside its device and model.
 #[derive(Clone)]
 pub struct EngineOptions {
@@ -22,6 +25,8 @@ pub struct EngineOptions {
     /// The model's end-of-sequence tokens.
     pub eos: Vec<u32>,
     pub text: Arc<dyn Detokenize>,
+    /// Sequences that may wait; a request beyond them is rejected.
+    pub max_queue: usize,
 }
 
 /// Why an engine does not open.
@@ -82,7 +87,12 @@ impl<R: Recipe> Engine<R> {
         model: R::Model,
         options: EngineOptions,
     ) -> Result<Self, OpenError> {
-        let EngineOptions { limits, eos, text } = options;
+        let EngineOptions {
+            limits,
+            eos,
+            text,
+            max_queue,
+        } = options;
         let shape = model.shape();
         check::<R>(&limits, &shape)?;
         if let Some(&token) = eos.iter().find(|&&token| token as usize >= shape.vocab) {
@@ -116,11 +126,15 @@ impl<R: Recipe> Engine<R> {
                 eos: eos.into(),
             },
             text,
+            // More sequences than 2^32 have no room anywhere.
+            max_seqs: u32::try_from(limits.max_seqs).unwrap_or(u32::MAX),
+            max_queue,
             live: BTreeMap::new(),
-            generations: HashMap::new(),
+            flights: VecDeque::new(),
             outbox: Vec::new(),
             next: RequestId(0),
             stats: Stats::default(),
+            lost: None,
         })
     }
 }

@@ -10,6 +10,8 @@ pub struct Stats {
     pub failed: u64,
     pub cancelled: u64,
     pub steps: u64,
+    /// Tokens that went through the model, those computed again included.
+    pub computed_tokens: u64,
     pub prompt_tokens: u64,
     pub generated_tokens: u64,
     /// Prompt tokens that were found in the prefix cache.

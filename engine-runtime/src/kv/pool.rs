@@ -30,6 +30,11 @@ impl Pool {
         self.free.len()
     }
 
+    /// How many tables hold `block`.
+    pub fn references(&self, block: BlockId) -> u32 {
+        self.references[block as usize]
+    }
+
     /// Takes a block from the free list, which is not empty, with one reference.
     pub fn take(&mut self) -> BlockId {
         let block = self.free.pop().expect("the caller saw a free block");

@@ -41,14 +41,12 @@ enum Parent {
     Block { serial: u64, hash: u64 },
 }
 
-/// How far a sequence's blocks are known to the index.
-#[derive(Debug, Default)]
-pub enum Chain {
-    #[default]
-    Start,
-    /// The last block that the index holds.
-    At { serial: u64, hash: u64 },
-    /// The index has another block in the place of one of ours: what continues it cannot be found.
+/// What a sequence remembers of a block of its own.
+#[derive(Debug, Clone, Copy)]
+pub enum Link {
+    /// The index has it, or one that holds the same.
+    Known { serial: u64, hash: u64 },
+    /// The index has another block in its place: what continues it cannot be found.
     Broken,
 }
 
@@ -65,27 +63,25 @@ impl<H> Default for PrefixCache<H> {
 }
 
 impl<H: Hasher + Default + 'static> PrefixIndex for PrefixCache<H> {
-    type Chain = Chain;
+    type Link = Link;
 
     #[inline(never)]
     fn lookup(
         &mut self,
-        chain: &mut Chain,
         keys: &CacheKeys,
         tokens: &[u32],
         block_size: usize,
-    ) -> Vec<BlockId> {
+    ) -> Vec<(BlockId, Link)> {
         let mut blocks = Vec::new();
+        let mut parent = Parent::Root(keys.clone());
         for tokens in tokens.chunks_exact(block_size) {
-            let Some(parent) = chain.parent(keys) else {
-                break;
-            };
             let hash = hash::<H>(&parent, tokens);
             let Some((block, entry)) = self.find(hash, &parent, tokens) else {
                 break;
             };
-            *chain = entry.link();
-            blocks.push(block);
+            let (serial, hash) = (entry.serial, entry.hash);
+            blocks.push((block, Link::Known { serial, hash }));
+            parent = Parent::Block { serial, hash };
         }
         blocks
     }
@@ -93,20 +89,26 @@ impl<H: Hasher + Default + 'static> PrefixIndex for PrefixCache<H> {
     #[inline(never)]
     fn register(
         &mut self,
-        chain: &mut Chain,
+        before: Option<Link>,
         keys: &CacheKeys,
         tokens: &[u32],
         block: BlockId,
-    ) -> Option<BlockId> {
-        let parent = chain.parent(keys)?;
+    ) -> (Link, Option<BlockId>) {
+        let parent = match before {
+            None => Parent::Root(keys.clone()),
+            Some(Link::Known { serial, hash }) => Parent::Block { serial, hash },
+            Some(Link::Broken) => return (Link::Broken, None),
+        };
         let hash = hash::<H>(&parent, tokens);
         if let Some((kept, entry)) = self.find(hash, &parent, tokens) {
-            *chain = entry.link();
-            return Some(kept);
+            return (entry.link(), Some(kept).filter(|&kept| kept != block));
         }
+        debug_assert!(
+            !self.entries.contains_key(&block),
+            "nobody writes to a block that the index holds"
+        );
         if self.by_hash.contains_key(&hash) {
-            *chain = Chain::Broken;
-            return None;
+            return (Link::Broken, None);
         }
         let entry = Entry {
             serial: self.tick(),
@@ -115,10 +117,14 @@ impl<H: Hasher + Default + 'static> PrefixIndex for PrefixCache<H> {
             tokens: tokens.into(),
             retired_at: None,
         };
-        *chain = entry.link();
+        let link = entry.link();
         self.by_hash.insert(hash, block);
         self.entries.insert(block, entry);
-        None
+        (link, None)
+    }
+
+    fn holds(&self, block: BlockId) -> bool {
+        self.entries.contains_key(&block)
     }
 
     fn retire(&mut self, block: BlockId) -> bool {
@@ -166,21 +172,10 @@ impl<H> PrefixCache<H> {
 }
 
 impl Entry {
-    fn link(&self) -> Chain {
-        Chain::At {
+    fn link(&self) -> Link {
+        Link::Known {
             serial: self.serial,
             hash: self.hash,
-        }
-    }
-}
-
-impl Chain {
-    /// What the next block continues, unless the index cannot know it.
-    fn parent(&self, keys: &CacheKeys) -> Option<Parent> {
-        match *self {
-            Self::Start => Some(Parent::Root(keys.clone())),
-            Self::At { serial, hash } => Some(Parent::Block { serial, hash }),
-            Self::Broken => None,
         }
     }
 }

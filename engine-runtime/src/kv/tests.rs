@@ -16,15 +16,24 @@ impl std::hash::Hasher for Degenerate {
 
 const BLOCK: usize = 4;
 
+fn commit<I: PrefixIndex>(
+    kv: &mut KvBlocks<I>,
+    table: &mut BlockTable<I::Link>,
+    keys: &CacheKeys,
+    tokens: &[u32],
+) {
+    kv.commit(table, keys, tokens.len(), |range| tokens[range].into());
+}
+
 /// Computes all of `tokens` in a fresh table; returns the table and how many positions were found.
 fn compute<I: PrefixIndex>(
     kv: &mut KvBlocks<I>,
     keys: &CacheKeys,
     tokens: &[u32],
-) -> (BlockTable<I::Chain>, usize) {
+) -> (BlockTable<I::Link>, usize) {
     let (mut table, found) = kv.open(keys, tokens);
-    assert!(kv.reserve(&mut table, tokens.len()));
-    kv.commit(&mut table, keys, tokens);
+    assert_eq!(kv.reserve(&mut table, found..tokens.len()), Ok(None));
+    commit(kv, &mut table, keys, tokens);
     (table, found)
 }
 
@@ -50,7 +59,7 @@ fn full_blocks_are_found_again_but_never_the_last_token() {
         assert_eq!(table.blocks(), &first[..expected / BLOCK]);
         kv.close(table);
     }
-    kv.audit([].iter());
+    kv.audit([].iter(), [].into_iter());
 }
 
 #[test]
@@ -78,15 +87,16 @@ fn duplicates_computed_side_by_side_are_shared() {
     let tokens: Vec<u32> = (0..9).collect();
     let (mut a, _) = kv.open(&keys, &tokens);
     let (mut b, _) = kv.open(&keys, &tokens);
-    assert!(kv.reserve(&mut a, 9) && kv.reserve(&mut b, 9));
-    kv.commit(&mut a, &keys, &tokens);
-    kv.commit(&mut b, &keys, &tokens);
+    assert_eq!(kv.reserve(&mut a, 0..9), Ok(None));
+    assert_eq!(kv.reserve(&mut b, 0..9), Ok(None));
+    commit(&mut kv, &mut a, &keys, &tokens);
+    commit(&mut kv, &mut b, &keys, &tokens);
     assert_eq!(a.blocks()[..2], b.blocks()[..2]);
     assert_ne!(a.blocks()[2], b.blocks()[2]);
-    kv.audit([&a, &b].into_iter());
+    kv.audit([&a, &b].into_iter(), [].into_iter());
     kv.close(a);
     kv.close(b);
-    kv.audit([].iter());
+    kv.audit([].iter(), [].into_iter());
 }
 
 #[test]
@@ -126,82 +136,251 @@ fn a_hash_that_always_collides_is_only_a_miss() {
     let (table, found) = kv.open(&salted("a"), &a);
     assert_eq!(found, 0, "the same hash and tokens, another salt");
     kv.close(table);
-    kv.audit([].iter());
+    kv.audit([].iter(), [].into_iter());
 }
 
 #[test]
 fn a_full_pool_refuses_and_leaves_the_table_alone() {
     let mut kv = KvBlocks::<()>::new(2, BLOCK);
     let (mut table, _) = kv.open(&CacheKeys::default(), &[0; 12]);
-    assert!(!kv.reserve(&mut table, 12));
+    assert_eq!(kv.reserve(&mut table, 0..12), Err(NoRoom));
     assert!(table.blocks().is_empty());
-    assert!(kv.reserve(&mut table, 8));
+    assert_eq!(kv.reserve(&mut table, 0..8), Ok(None));
     kv.close(table);
 }
 
-/// What a found block promises to hold: all tokens up to its end, and the keys they were computed under.
-type Content = (CacheKeys, Vec<u32>);
+#[test]
+fn who_writes_to_a_shared_block_gets_a_copy_and_the_last_needs_none() {
+    let mut kv = KvBlocks::<()>::new(8, BLOCK);
+    let keys = CacheKeys::default();
+    let (mut a, _) = compute(&mut kv, &keys, &[1; 6]);
+    let mut b = kv.fork(&a, 6);
+    assert_eq!(a.blocks(), b.blocks());
+    let shared = a.blocks()[1];
+    let copy = kv.reserve(&mut b, 6..7).unwrap().unwrap();
+    assert_eq!((copy.from, copy.to), (shared, b.blocks()[1]));
+    assert_ne!(a.blocks()[1], b.blocks()[1]);
+    // The block to copy from is held until then, so that nobody writes to it before it is copied.
+    assert_eq!(kv.missing(&a, &(6..7)), 1);
+    kv.audit([&a, &b].into_iter(), [shared].into_iter());
+    kv.copied(copy);
+    assert_eq!(kv.reserve(&mut a, 6..7), Ok(None));
+    kv.close(a);
+    kv.close(b);
+}
 
-fn random_schedule<I: PrefixIndex>(steps: Vec<(bool, u8, Vec<u32>)>) {
-    let mut kv = KvBlocks::<I>::new(12, BLOCK);
-    let mut content: Vec<Option<Content>> = vec![None; 12];
-    let mut open: Vec<(BlockTable<I::Chain>, CacheKeys, Vec<u32>)> = Vec::new();
-    for (close, salt, tokens) in steps {
-        if close && !open.is_empty() {
-            let (table, ..) = open.remove(usize::from(salt) % open.len());
-            kv.close(table);
-            continue;
+#[test]
+fn a_copy_that_is_not_made_leaves_the_table_as_it_was() {
+    let mut kv = KvBlocks::<()>::new(8, BLOCK);
+    let keys = CacheKeys::default();
+    let (a, _) = compute(&mut kv, &keys, &[1; 6]);
+    let mut b = kv.fork(&a, 6);
+    let copy = kv.reserve(&mut b, 6..7).unwrap().unwrap();
+    kv.undo(&mut b, copy);
+    assert_eq!(a.blocks(), b.blocks());
+    kv.audit([&a, &b].into_iter(), [].into_iter());
+    assert_eq!(kv.available(), 6);
+}
+
+#[test]
+fn full_blocks_stay_shared_and_a_whole_fork_needs_no_copy() {
+    let mut kv = KvBlocks::<()>::new(8, BLOCK);
+    let keys = CacheKeys::default();
+    let (a, _) = compute(&mut kv, &keys, &[1; 8]);
+    let mut b = kv.fork(&a, 8);
+    assert_eq!(kv.missing(&b, &(8..9)), 1);
+    assert_eq!(kv.reserve(&mut b, 8..9), Ok(None));
+    assert_eq!(a.blocks(), &b.blocks()[..2]);
+}
+
+#[test]
+fn what_is_cut_off_a_kept_block_is_not_written_over_it() {
+    let mut kv = KvBlocks::<PrefixCache>::new(8, BLOCK);
+    let keys = CacheKeys::default();
+    let tokens: Vec<u32> = (0..9).collect();
+    let (mut table, _) = compute(&mut kv, &keys, &tokens);
+    let kept = table.blocks().to_vec();
+    kv.truncate(&mut table, 6);
+    assert_eq!(table.blocks(), &kept[..2]);
+    // Others find the second block whole.
+    let copy = kv.reserve(&mut table, 6..8).unwrap().unwrap();
+    assert_eq!(copy.from, kept[1]);
+    kv.copied(copy);
+    let (other, found) = kv.open(&keys, &tokens);
+    assert_eq!((found, other.blocks()), (8, &kept[..2]));
+    // Filled with the same again, the table takes the kept one back.
+    commit(&mut kv, &mut table, &keys, &tokens[..8]);
+    assert_eq!(table.blocks(), &kept[..2]);
+    kv.audit([&table, &other].into_iter(), [].into_iter());
+}
+
+/// What a test's table promises to hold, and where.
+struct Held<L> {
+    table: BlockTable<L>,
+    keys: CacheKeys,
+    tokens: Vec<u32>,
+}
+
+/// A cache as the device has it: at each position of each block, the keys and all the tokens that led there.
+type Content = Vec<[Option<(CacheKeys, Vec<u32>)>; BLOCK]>;
+
+/// Blocks, what the device does with them, and the naive truth: every table with its tokens.
+struct World<I: PrefixIndex> {
+    kv: KvBlocks<I>,
+    content: Content,
+    held: Vec<Held<I::Link>>,
+}
+
+#[derive(Debug, Clone)]
+enum Action {
+    /// A new sequence under a salt.
+    Open(bool, Vec<u32>),
+    /// More tokens for a sequence.
+    Extend(usize, Vec<u32>),
+    /// A second sequence that has the first of some positions.
+    Fork(usize, usize),
+    Truncate(usize, usize),
+    /// Reserves for more tokens, and takes it back.
+    GiveUp(usize, usize),
+    Close(usize),
+}
+
+const BLOCKS: usize = 14;
+
+impl<I: PrefixIndex> World<I> {
+    fn new() -> Self {
+        Self {
+            kv: KvBlocks::new(BLOCKS, BLOCK),
+            content: vec![Default::default(); BLOCKS],
+            held: Vec::new(),
         }
-        let keys = salted(if salt.is_multiple_of(2) {
-            "even"
-        } else {
-            "odd"
-        });
-        let (mut table, found) = kv.open(&keys, &tokens);
-        assert!(found < tokens.len().max(1));
-        for (place, &block) in table.blocks().iter().enumerate() {
-            let expected = (keys.clone(), tokens[..(place + 1) * BLOCK].to_vec());
-            assert_eq!(content[block as usize].as_ref(), Some(&expected));
+    }
+
+    fn act(&mut self, action: Action) {
+        let len = self.held.len();
+        match action {
+            Action::Open(odd, tokens) => {
+                let keys = salted(if odd { "odd" } else { "even" });
+                let (table, found) = self.kv.open(&keys, &tokens);
+                assert!(found < tokens.len());
+                let known = tokens[..found].to_vec();
+                let tail = tokens[found..].to_vec();
+                self.held.push(Held {
+                    table,
+                    keys,
+                    tokens: known,
+                });
+                // What was found is there before anything is written.
+                self.check();
+                if !self.extend(len, &tail) {
+                    self.kv.close(self.held.remove(len).table);
+                }
+            }
+            Action::Extend(which, tokens) if len > 0 => {
+                self.extend(which % len, &tokens);
+            }
+            Action::Fork(which, positions) if len > 0 => {
+                let held = &self.held[which % len];
+                let positions = positions % (held.tokens.len() + 1);
+                let fork = Held {
+                    table: self.kv.fork(&held.table, positions),
+                    keys: held.keys.clone(),
+                    tokens: held.tokens[..positions].to_vec(),
+                };
+                self.held.push(fork);
+            }
+            Action::Truncate(which, positions) if len > 0 => {
+                let held = &mut self.held[which % len];
+                held.tokens.truncate(positions);
+                self.kv.truncate(&mut held.table, held.tokens.len());
+            }
+            Action::GiveUp(which, more) if len > 0 => {
+                let held = &mut self.held[which % len];
+                let start = held.tokens.len();
+                if let Ok(copy) = self.kv.reserve(&mut held.table, start..start + more) {
+                    copy.into_iter()
+                        .for_each(|copy| self.kv.undo(&mut held.table, copy));
+                }
+            }
+            Action::Close(which) if len > 0 => self.kv.close(self.held.remove(which % len).table),
+            _ => {}
         }
-        if !kv.reserve(&mut table, tokens.len()) {
-            kv.close(table);
-            continue;
+        self.check();
+    }
+
+    /// Computes `tokens` behind those of a sequence, if there is room.
+    fn extend(&mut self, which: usize, tokens: &[u32]) -> bool {
+        let held = &mut self.held[which];
+        let start = held.tokens.len();
+        let positions = start..start + tokens.len();
+        let Ok(copy) = self.kv.reserve(&mut held.table, positions.clone()) else {
+            return false;
+        };
+        if let Some(copy) = copy {
+            self.content[copy.to as usize] = self.content[copy.from as usize].clone();
+            self.kv.copied(copy);
         }
-        // Only what was not found is written.
-        for place in found / BLOCK..table.blocks().len() {
-            let end = tokens.len().min((place + 1) * BLOCK);
-            let block = table.blocks()[place] as usize;
-            content[block] = Some((keys.clone(), tokens[..end].to_vec()));
+        held.tokens.extend_from_slice(tokens);
+        for position in positions {
+            let block = held.table.blocks()[position / BLOCK] as usize;
+            let led_here = (held.keys.clone(), held.tokens[..=position].to_vec());
+            self.content[block][position % BLOCK] = Some(led_here);
         }
-        kv.commit(&mut table, &keys, &tokens);
-        open.push((table, keys, tokens));
-        kv.audit(open.iter().map(|(table, ..)| table));
-        for (table, keys, tokens) in &open {
-            for (place, &block) in table.blocks().iter().enumerate() {
-                let end = tokens.len().min((place + 1) * BLOCK);
-                let expected = (keys.clone(), tokens[..end].to_vec());
-                assert_eq!(content[block as usize].as_ref(), Some(&expected));
+        let tokens = &held.tokens;
+        self.kv
+            .commit(&mut held.table, &held.keys, tokens.len(), |range| {
+                tokens[range].into()
+            });
+        true
+    }
+
+    /// Every sequence finds at each of its positions what led there, and every block is accounted for.
+    fn check(&self) {
+        let tables = self.held.iter().map(|held| &held.table);
+        self.kv.audit(tables, [].into_iter());
+        for held in &self.held {
+            for position in 0..held.tokens.len() {
+                let block = held.table.blocks()[position / BLOCK] as usize;
+                let expected = (held.keys.clone(), held.tokens[..=position].to_vec());
+                assert_eq!(
+                    self.content[block][position % BLOCK].as_ref(),
+                    Some(&expected)
+                );
             }
         }
     }
-    for (table, ..) in open {
-        kv.close(table);
+}
+
+fn run<I: PrefixIndex>(actions: Vec<Action>) {
+    let mut world = World::<I>::new();
+    actions.into_iter().for_each(|action| world.act(action));
+    for held in std::mem::take(&mut world.held) {
+        world.kv.close(held.table);
     }
-    kv.audit([].iter());
+    world.check();
+    assert_eq!(world.kv.available(), BLOCKS);
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let tokens = |most| prop::collection::vec(0_u32..2, 1..most);
+    let which = || 0_usize..8;
+    prop_oneof![
+        3 => (any::<bool>(), tokens(20)).prop_map(|(odd, tokens)| Action::Open(odd, tokens)),
+        5 => (which(), tokens(6)).prop_map(|(which, tokens)| Action::Extend(which, tokens)),
+        3 => (which(), 0_usize..40).prop_map(|(which, at)| Action::Fork(which, at)),
+        2 => (which(), 0_usize..30).prop_map(|(which, at)| Action::Truncate(which, at)),
+        1 => (which(), 1_usize..6).prop_map(|(which, more)| Action::GiveUp(which, more)),
+        2 => which().prop_map(Action::Close),
+    ]
 }
 
 proptest! {
     #![proptest_config(testbed::properties(256))]
 
     #[test]
-    fn found_blocks_hold_what_they_promise(
-        steps in prop::collection::vec(
-            (any::<bool>(), any::<u8>(), prop::collection::vec(0_u32..2, 1..20)),
-            0..40,
-        ),
-    ) {
-        random_schedule::<PrefixCache>(steps.clone());
-        random_schedule::<PrefixCache<Degenerate>>(steps.clone());
-        random_schedule::<()>(steps);
+    fn every_sequence_finds_what_it_has_written(actions in prop::collection::vec(action(), 0..60)) {
+        run::<PrefixCache>(actions.clone());
+        run::<PrefixCache<Degenerate>>(actions.clone());
+        run::<()>(actions);
     }
 }

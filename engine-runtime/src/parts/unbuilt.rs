@@ -49,8 +49,6 @@ neutral! {
     Eager,
     /// One token for each schedule.
     Single,
-    /// Output is processed before the next step is launched.
-    Inline,
 }
 
 unbuilt! {
@@ -143,13 +141,6 @@ settings! {
         /// Candidates that a request may ask for.
         max,
     }
-}
-
-unbuilt! {
-    /// When sampled tokens are turned into output.
-    Output: Inline;
-    /// While the next step runs.
-    Async is AsyncOutput
 }
 
 unbuilt! {

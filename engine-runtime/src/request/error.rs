@@ -49,4 +49,10 @@ pub enum RequestError {
     },
     #[error("the request was validated by the rules of another engine; validate it by this one's")]
     OtherRules,
+    #[error(
+        "the queue is full: {waiting} sequences are waiting; try again later, or raise max_queue"
+    )]
+    QueueFull { waiting: usize },
+    #[error("the engine has ended: {reason}")]
+    EngineEnded { reason: String },
 }

@@ -1,5 +1,7 @@
 //! The sampling settings of one sequence, and the rows that they write.
 
+use std::sync::Arc;
+
 use crate::backend::{LogitEdit, SamplingRow, SeenToken};
 use crate::request::ValidatedRequest;
 use crate::sampler::{Seen, split_seed, uniform};
@@ -30,16 +32,20 @@ impl TableRows {
     }
 }
 
-/// How one sequence chooses its next token.
-#[derive(Debug)]
+/// How one sequence chooses its next token. What does not change is shared by the sequences of one request.
+#[derive(Debug, Clone)]
 pub struct SamplingSettings {
     /// What stays the same in every step.
     constant: SamplingRow,
+    /// The request's.
     seed: u64,
-    bias: Vec<LogitEdit>,
+    /// Of the sequence in its request.
+    index: u32,
+    bias: Arc<[LogitEdit]>,
     /// Tokens that must not end the output early.
-    banned_early: Vec<LogitEdit>,
+    banned_early: Arc<[LogitEdit]>,
     min_tokens: usize,
+    prompt_len: usize,
     /// Only where a penalty is used.
     seen: Option<Seen>,
     logprobs: bool,
@@ -74,13 +80,28 @@ impl SamplingSettings {
                 top_logprobs: sampling.logprobs.unwrap_or(0),
                 processed_logprobs: u32::from(sampling.processed_logprobs),
             },
-            seed: split_seed(request.seed(), index),
+            seed: request.seed(),
+            index,
             bias: bias.map(|(&token, &bias)| edit(token, bias)).collect(),
             banned_early: ends.map(|&token| edit(token, f32::NEG_INFINITY)).collect(),
             min_tokens: sampling.min_tokens as usize,
+            prompt_len: request.prompt().len(),
             seen: penalised.then(|| Seen::new(request.prompt())),
             logprobs: sampling.logprobs.is_some(),
         }
+    }
+
+    /// The settings of another sequence that begins where this one is now.
+    pub fn sibling(&self, index: u32) -> Self {
+        Self {
+            index,
+            ..self.clone()
+        }
+    }
+
+    /// Whether the choice of a token depends on which tokens came before it.
+    pub fn looks_back(&self) -> bool {
+        self.seen.is_some()
     }
 
     /// Takes note of a token of the output.
@@ -90,21 +111,21 @@ impl SamplingSettings {
         }
     }
 
-    /// Adds the row that chooses the token at `position`, the `generated`th of the output, from row `logits_row` of the
-    /// logits.
-    pub fn write(&self, logits_row: u32, position: usize, generated: usize, table: &mut TableRows) {
+    /// Adds the row that chooses the token at `position` from row `logits_row` of the logits. `pending` are the tokens
+    /// in front of it that are not output yet.
+    pub fn write(&self, logits_row: u32, position: usize, pending: &[u32], table: &mut TableRows) {
         let seen_start = offset(table.seen.len());
         if let Some(seen) = &self.seen {
-            table.seen.extend_from_slice(seen.tokens());
+            seen.write(pending, &mut table.seen);
         }
         let edits_start = offset(table.edits.len());
         table.edits.extend_from_slice(&self.bias);
-        if generated < self.min_tokens {
+        if position - self.prompt_len < self.min_tokens {
             table.edits.extend_from_slice(&self.banned_early);
         }
         table.rows.push(SamplingRow {
             logits_row,
-            uniform: uniform(self.seed, position),
+            uniform: uniform(split_seed(self.seed, self.index), position),
             seen_start,
             seen_end: offset(table.seen.len()),
             edits_start,
@@ -112,6 +133,16 @@ impl SamplingSettings {
             ..self.constant
         });
         table.wants_logprobs.push(self.logprobs);
+    }
+
+    /// Adds the row that chooses a token for sibling `index` where the last row of the table, which is this sequence's,
+    /// chooses one at `position`.
+    pub fn write_sibling(&self, index: u32, position: usize, table: &mut TableRows) {
+        if let Some(&row) = table.rows.last() {
+            let uniform = uniform(split_seed(self.seed, index), position);
+            table.rows.push(SamplingRow { uniform, ..row });
+            table.wants_logprobs.push(self.logprobs);
+        }
     }
 }
 

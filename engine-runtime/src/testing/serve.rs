@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::Engine;
 use crate::backend::{Backend, DeviceOptions};
 use crate::checkpoint::Checkpoint;
-use crate::engine::{EngineOptions, Event, FinishReason, RequestId, Stats};
+use crate::engine::{EngineOptions, Event, FinishReason, MAX_QUEUE, RequestId, Stats};
 use crate::model::Model;
 use crate::parts::TokenLogprobs;
 use crate::recipe::{Limits, Recipe};
@@ -34,6 +34,11 @@ pub struct Output {
 
 /// An engine on the checkpoint in `dir`, whose tokens are bytes of text.
 pub fn open<R: Recipe>(dir: &Path, setup: &Setup) -> Engine<R> {
+    open_queue(dir, setup, MAX_QUEUE)
+}
+
+/// As [`open`], for so many waiting sequences.
+pub fn open_queue<R: Recipe>(dir: &Path, setup: &Setup, max_queue: usize) -> Engine<R> {
     let checkpoint = Checkpoint::open(dir).expect("a test's checkpoint is sound");
     let options = DeviceOptions {
         threads: Some(setup.threads),
@@ -45,6 +50,7 @@ pub fn open<R: Recipe>(dir: &Path, setup: &Setup) -> Engine<R> {
         limits: setup.limits,
         eos: setup.eos.clone(),
         text: Arc::new(ByteText),
+        max_queue,
     };
     Engine::open(device, model, options).expect("a test's limits fit")
 }
