@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use engine_runtime::Recipe;
+use engine_runtime::backend::Measure;
 use engine_runtime::legal::Legal;
 
 /// One LLM inference engine, compiled for one deployment.
@@ -41,7 +42,10 @@ enum Command {
 type Failure = Box<dyn Error>;
 
 /// Runs the command line. Exit status: 0 done, 1 failed with a message on stderr, 2 unusable arguments.
-pub fn main<R: Recipe + Legal>(manifest: &str) -> ExitCode {
+pub fn main<R: Recipe + Legal>(manifest: &str) -> ExitCode
+where
+    R::Backend: Measure<R::Weights>,
+{
     engine_runtime::guard::silence_guarded_panics();
     let outcome = match Arguments::parse().command {
         Command::Run(run) => run.execute::<R>(),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares our engine with transformers on fresh random checkpoints.
 
-For every case a tiny checkpoint of random shape is written (every family, f32,
+For every case a tiny checkpoint of random shape is written (every family, with windows and experts, f32,
 bf16 and f16 files, one file or shards, config.json as transformers 4 and 5 write
 it, plain, linear and llama3 rotary embeddings, grouped heads, odd sizes), then
 three prompts, the longest about 300 tokens, go through transformers (f32
@@ -50,7 +50,7 @@ from tiny_checkpoints import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
-FAMILIES = ["llama", "mistral", "qwen2", "qwen3"]
+FAMILIES = ["llama", "mistral", "qwen2", "qwen3", "gemma3", "qwen3_moe"]
 
 
 @dataclass(frozen=True)
@@ -125,17 +125,21 @@ def draw(dice: random.Random, number: int) -> Checkpoint:
         heads, kv_heads = heads // kv_heads, 1
         head_dim = max(8, head_dim // 4 * 2)  # stays even, for the rotation
     # A hidden size of its own where the family allows it, as large Mistral and Qwen 3 models have.
-    free = family in ("mistral", "qwen3")
-    rope = dice.choice([None, LINEAR_ROPE, LLAMA3_ROPE]) if family == "llama" else None
+    free = family in ("mistral", "qwen3", "gemma3", "qwen3_moe")
+    ropes = {"llama": [None, LINEAR_ROPE, LLAMA3_ROPE], "gemma3": [None, LINEAR_ROPE]}
+    rope = dice.choice(ropes.get(family, [None]))
+    layers = dice.choice([1, 2, 3, 4])
     return Checkpoint(
         family=family,
-        hidden=dice.choice([20, 36, 52, 75, 96, 130]) if free else heads * head_dim,
+        # transformers wants Gemma's rows to be a multiple of its heads.
+        hidden=heads * dice.choice([9, 16, 31]) if family == "gemma3" else
+        dice.choice([20, 36, 52, 75, 96, 130]) if free else heads * head_dim,
         heads=heads,
         kv_heads=kv_heads,
         head_dim=head_dim,
         ffn=dice.choice([33, 64, 77, 96, 150, 201]),
         vocab=dice.choice([67, 96, 131, 257, 509]),
-        layers=dice.choice([1, 2, 3, 4]),
+        layers=layers,
         tied=dice.random() < 0.5,
         rope_theta=dice.choice([10000.0, 500000.0, 1000000.0]),
         rope=rope,
@@ -145,7 +149,30 @@ def draw(dice: random.Random, number: int) -> Checkpoint:
         sharded=dice.random() < 0.4,
         # Shapes go deeper here than in the golden files, and a seed that nobody chose must not fail by rounding.
         gain=1.0,
+        extra=extra(dice, family, layers),
     )
+
+
+def extra(dice: random.Random, family: str, layers: int) -> dict:
+    """Windows shorter and longer than the prompts, and experts."""
+    window = dice.choice([5, 16, 40, 64, 65, 400])
+    match family:
+        case "mistral":
+            return {"sliding_window": dice.choice([None, window])}
+        case "qwen2" | "qwen3":
+            first = dice.randint(0, layers)
+            return {"use_sliding_window": dice.random() < 0.5, "sliding_window": window, "max_window_layers": first}
+        case "gemma3":
+            scalar = dice.choice([16, 24, 100])
+            return {"sliding_window": window, "sliding_window_pattern": dice.choice([2, 3, 6]), "query_pre_attn_scalar": scalar}
+        case "qwen3_moe":
+            experts = dice.choice([3, 8, 17])
+            return {
+                "num_experts": experts, "num_experts_per_tok": dice.randint(1, min(experts - 1, 4)),
+                "moe_intermediate_size": dice.choice([9, 32, 50]), "norm_topk_prob": dice.random() < 0.5,
+                "decoder_sparse_step": dice.choice([1, 1, 2]), "mlp_only_layers": dice.choice([[], [0]]),
+            }
+    return {}
 
 
 def run(binary: Path, folder: Path, backend: str, dtype: str, inputs: list[list[int]]) -> dict[str, torch.Tensor]:

@@ -29,7 +29,10 @@ transformers.logging.disable_progress_bar()
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What to write: a family (a config's `model_type`), its dimensions, and the form of the files."""
+    """What to write: a family (a config's `model_type`), its dimensions, and the form of the files.
+
+    `gemma3` stands for its text model. `extra` are fields of the config as transformers 5 calls them: windows, experts.
+    """
 
     family: str
     hidden: int
@@ -73,6 +76,9 @@ class Checkpoint:
 
     def config(self) -> PreTrainedConfig:
         rope = {"rope_type": "default"} | (self.rope or {}) | {"rope_theta": self.rope_theta}
+        if self.family == "gemma3":
+            local = {"rope_type": "default", "rope_theta": LOCAL_THETA}
+            rope = {"full_attention": rope, "sliding_attention": local}
         settings = {
             "hidden_size": self.hidden,
             "num_attention_heads": self.heads,
@@ -91,12 +97,17 @@ class Checkpoint:
             settings["sliding_window"] = None
         if self.family != "qwen2":
             settings["head_dim"] = self.head_dim
-        return transformers.AutoConfig.for_model(self.family, **settings, **self.extra)
+        model_type = "gemma3_text" if self.family == "gemma3" else self.family
+        return transformers.AutoConfig.for_model(model_type, **settings | self.extra)
 
     def as_version_4(self, config: dict) -> dict:
         """config.json as transformers 4 wrote it: rope_theta and rope_scaling, torch_dtype."""
         config = dict(config)
         rope = dict(config.pop("rope_parameters"))
+        if self.family == "gemma3":
+            config["rope_local_base_freq"] = rope["sliding_attention"]["rope_theta"]
+            config["sliding_window_pattern"] = self.extra["sliding_window_pattern"]
+            rope = dict(rope["full_attention"])
         config["rope_theta"] = rope.pop("rope_theta")
         kind = rope.pop("rope_type")
         config["rope_scaling"] = None if kind == "default" else {self.rope_type_key: kind} | rope
@@ -110,13 +121,15 @@ class Checkpoint:
     def values(self, name: str, shape: torch.Size, random: torch.Generator) -> torch.Tensor:
         noise = torch.randn(shape, generator=random)
         if name.endswith("norm.weight"):
-            return 1.0 + 0.2 * noise
+            # Gemma's weights are what is added to 1.
+            return 0.2 * noise + (0.0 if self.family == "gemma3" else 1.0)
         if name.endswith("bias"):
             return 0.5 * noise
         if "embed_tokens" in name:
             # A tied table is the output layer too, and must not drown it.
             return noise * (2.0 * self.hidden**-0.5 if self.tied else 1.0)
-        return noise * (self.gain * shape[1] ** -0.5)
+        # The inputs of a matrix are its last dimension; experts have one in front.
+        return noise * (self.gain * shape[-1] ** -0.5)
 
 
 @dataclass(frozen=True)
@@ -136,6 +149,22 @@ def load(folder: Path) -> PreTrainedModel:
     return AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager"
     ).eval()
+
+
+@torch.no_grad()
+def route_gap(model: PreTrainedModel, prompts: list[list[int]]) -> float:
+    """How far the last expert that is taken was above the first that is not, in logits, at least; no experts: infinite.
+
+    Rounding may choose otherwise where they are close, and then compute something else altogether.
+    """
+    gaps = [float("inf")]
+    for prompt in prompts:
+        out = model(torch.tensor([prompt]), output_router_logits=True)
+        for logits in out.router_logits:
+            taken = model.config.num_experts_per_tok
+            best = logits.topk(taken + 1).values
+            gaps.append(float((best[:, -2] - best[:, -1]).min()))
+    return min(gaps)
 
 
 @torch.no_grad()
@@ -171,6 +200,7 @@ LLAMA3_ROPE = {
     # Small, so that short prompts reach all three bands of frequencies.
     "original_max_position_embeddings": 64,
 }
+LOCAL_THETA = 10000.0
 LINEAR_ROPE = {"rope_type": "linear", "factor": 4.0}
 # An original context so short that a tiny head has pairs on both sides of the band and within it.
 YARN_ROPE = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 128, "beta_fast": 8.0}

@@ -49,9 +49,9 @@ families! {
     Mistral,   "mistral",         "mistral",      ["MistralForCausalLM"],              Some(ModelCode::Llama),    false,  false;
     Qwen2,     "qwen2",           "qwen2",        ["Qwen2ForCausalLM"],                Some(ModelCode::Qwen2),    false,  false;
     Qwen3,     "qwen3",           "qwen3",        ["Qwen3ForCausalLM"],                Some(ModelCode::Qwen3),    false,  false;
-    Qwen3Moe,  "qwen3-moe",       "qwen3_moe",    ["Qwen3MoeForCausalLM"],             None,                      false,  false;
+    Qwen3Moe,  "qwen3-moe",       "qwen3_moe",    ["Qwen3MoeForCausalLM"],             Some(ModelCode::Qwen3Moe),  false,  false;
     Gemma2,    "gemma2",          "gemma2",       ["Gemma2ForCausalLM"],               None,                      false,  false;
-    Gemma3,    "gemma3",          "gemma3_text",  ["Gemma3ForCausalLM"],               None,                      false,  false;
+    Gemma3,    "gemma3",          "gemma3_text",  ["Gemma3ForCausalLM"],               Some(ModelCode::Gemma3),    false,  false;
     Phi3,      "phi3",            "phi3",         ["Phi3ForCausalLM"],                 None,                      false,  false;
     Mixtral,   "mixtral",         "mixtral",      ["MixtralForCausalLM"],              None,                      false,  false;
     Gpt2,      "gpt2",            "gpt2",         ["GPT2LMHeadModel"],                 None,                      false,  false;
@@ -69,6 +69,8 @@ pub enum ModelCode {
     Llama,
     Qwen2,
     Qwen3,
+    Qwen3Moe,
+    Gemma3,
 }
 
 impl ModelCode {
@@ -78,6 +80,8 @@ impl ModelCode {
             ModelCode::Llama => "Llama",
             ModelCode::Qwen2 => "Qwen2",
             ModelCode::Qwen3 => "Qwen3",
+            ModelCode::Qwen3Moe => "Qwen3Moe",
+            ModelCode::Gemma3 => "Gemma3",
         }
     }
 

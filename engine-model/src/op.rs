@@ -55,12 +55,16 @@ ops! {
     Route = "route" [],
     /// Products of rows with the matrices of their experts.
     GroupedMatmul = "grouped_matmul" [Weights],
+    /// Outputs of a row's experts, added up.
+    Combine = "combine" [],
     /// Rows picked by index.
     GatherRows = "gather_rows" [],
     /// Products of rows with the output matrix, in f32.
     Logits = "logits" [Head],
     /// Penalties, temperature and truncation.
     ProcessLogits = "process_logits" [],
+    /// Tokens of one step as the ids of the next.
+    Advance = "advance" [],
     /// The draw.
     Sample = "sample" [],
     /// Logprobs, rank and the likeliest alternatives.

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use engine_runtime::backend::cpu::{Cpu, Dot, Portable};
 use engine_runtime::backend::{
-    AttentionBatch, Backend, CacheShape, DeviceOptions, HeadLayout, HostMatrix, HostValues, Input,
-    Ops,
+    Attention, AttentionBatch, Backend, CacheShape, DeviceOptions, HeadLayout, Heads, Input,
+    LayerCache, Linear, Projection,
 };
-use engine_runtime::dtype::{BF16, Dense, F32, Float};
+use engine_runtime::dtype::{BF16, F32, Float, HostMatrix, HostValues, Plain};
 
 /// Name, outputs and inputs of the matrices of a layer, and of the head.
 const SHAPES: [(&str, usize, usize); 5] = [
@@ -144,7 +144,10 @@ fn matmul<I: Dot<D>, D: Float>(
     // Enough copies that no matrix is still in a cache when its turn comes again.
     let copies = (256 << 20) / bytes.len() + 1;
     let matrices: Vec<_> = (0..copies)
-        .map(|_| Ops::<Dense<D>>::pack(device, "weights", &[host]).expect("memory for weights"))
+        .map(|_| Projection {
+            matrix: device.pack("weights", &[host]).expect("memory for weights"),
+            bias: None,
+        })
         .collect();
     let mut x = device.alloc("x", 512 * cols).expect("memory");
     device.upload(&mut x, &values(512 * cols)).expect("upload");
@@ -157,7 +160,7 @@ fn matmul<I: Dot<D>, D: Float>(
         let time = best(|| {
             turn += 1;
             let w = &matrices[turn % copies];
-            Ops::<Dense<D>>::matmul(device, &x, w, None, rows, &mut out).expect("launch");
+            device.matmul(&x, w, rows, &mut out).expect("launch");
         });
         let elements = (outputs * cols) as f64;
         limits.print(
@@ -183,7 +186,7 @@ fn attention<I: Dot<D>, D: Float>(
         kv_heads: LAYOUT.kv_heads,
         head_dim: LAYOUT.head_dim,
     };
-    let mut cache = Ops::<Dense<D>>::cache(device, shape).expect("memory for the cache");
+    let mut cache = Attention::<Plain<D>>::cache(device, shape).expect("memory for the cache");
     // Slots, then the start of the table and of the query, the context, and a table in which no block follows the one
     // before it.
     let mut words: Vec<u32> = (0..context as u32).collect();
@@ -201,7 +204,16 @@ fn attention<I: Dot<D>, D: Float>(
     let mut out = device
         .alloc("out", query * LAYOUT.q_width())
         .expect("memory");
-    Ops::<Dense<D>>::store_kv(device, &qkv, slots, &mut cache, 0, LAYOUT, context).expect("launch");
+    let layer = LayerCache {
+        cache: &mut cache,
+        layer: 0,
+    };
+    device.store_kv(&qkv, slots, layer, LAYOUT).expect("launch");
+    let heads = Heads {
+        layout: LAYOUT,
+        scale: 0.125,
+        window: None,
+    };
     let time = best(|| {
         let batch = AttentionBatch {
             seqs: 1,
@@ -211,10 +223,13 @@ fn attention<I: Dot<D>, D: Float>(
             table_start: Input::new(&buffer, context, 1),
             blocks: Input::new(&buffer, context + 4, blocks),
         };
-        Ops::<Dense<D>>::attention(
-            device, &qkv, &cache, 0, batch, LAYOUT, 0.125, query, &mut out,
-        )
-        .expect("launch");
+        let layer = LayerCache {
+            cache: &cache,
+            layer: 0,
+        };
+        device
+            .attention(&qkv, layer, batch, heads, &mut out)
+            .expect("launch");
     });
     let bytes = 2 * context * LAYOUT.kv_heads * LAYOUT.head_dim * size_of::<D>();
     let pairs = (query * (2 * context - query + 1)) as f64 / 2.0;

@@ -5,6 +5,7 @@
 //! packs them. Which tensors a model wants is not known here: see [`crate::models`].
 
 mod error;
+mod finder;
 mod fit;
 mod generation;
 mod shard;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 pub use engine_model::{Config, FileError};
 pub use error::{CheckpointError, LoadError};
+pub use finder::Finder;
 pub use fit::{Fit, Memory, StoredAs};
 pub use generation::GenerationConfig;
 pub use tensors::{HostVector, Tensors};

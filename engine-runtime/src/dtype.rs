@@ -1,4 +1,12 @@
-//! Element types: what device memory holds, and the numeric formats weights come in.
+//! Element types, and the formats that a recipe chooses: of the linear layers, of the output head, of the KV cache.
+
+mod cache;
+mod host;
+mod weights;
+
+pub use cache::{CacheFormat, Plain};
+pub use host::{HostMatrix, HostValues};
+pub use weights::{Dense, Stored, WeightFormat};
 
 use half::{bf16, f16};
 
@@ -49,20 +57,6 @@ impl Float for bf16 {
     fn from_f32(value: f32) -> Self {
         bf16::from_f32(value)
     }
-}
-
-/// How a recipe stores its weight matrices.
-pub trait WeightFormat: Send + Sync + 'static {
-    /// Element of the stored matrices, and of the KV cache.
-    type Stored: Float;
-}
-
-/// Weights stored one element a value, in `D`.
-#[derive(Debug, Clone, Copy)]
-pub struct Dense<D>(std::marker::PhantomData<D>);
-
-impl<D: Float> WeightFormat for Dense<D> {
-    type Stored = D;
 }
 
 /// The names that generated recipes use.

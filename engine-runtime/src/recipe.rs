@@ -1,8 +1,8 @@
 //! The recipe: a plan as types and constants. `engine!` generates one `impl` from a profile; nothing else in the
 //! runtime knows what a deployment chose.
 
-use crate::backend::Ops;
-use crate::dtype::WeightFormat;
+use crate::backend::{self, Advance, Attention, Backend, CopyBlocks, Linear, Pointwise, Sampling};
+use crate::dtype::{CacheFormat, WeightFormat};
 use crate::model::Model;
 use crate::parts::{
     self, BeamSearchSettings, BestOfSettings, ChunkedPrefillSettings, CudaGraphSettings,
@@ -33,8 +33,17 @@ pub trait Recipe: Sized + Send + 'static {
     const BEST_OF: BestOfSettings = BestOfSettings::OFF;
     const BEAM_SEARCH: BeamSearchSettings = BeamSearchSettings::OFF;
 
+    /// Format of the linear layers.
     type Weights: WeightFormat;
-    type Backend: Ops<Self::Weights>;
+    /// Format of the output head and of the embedding, which may be the same table.
+    type Head: WeightFormat;
+    /// Format of the KV cache.
+    type Cache: CacheFormat;
+    type Backend: Linear<Self::Weights>
+        + backend::Head<Self::Head>
+        + CopyBlocks<Self::Cache>
+        + Sampling
+        + Advance;
     type Model: Model<Self>;
 
     type Prefill: parts::Prefill<Self>;
@@ -79,11 +88,15 @@ pub enum KvMemory {
     Within(u64),
 }
 
-/// The element of activations, a weight matrix, the KV cache, and a device array of a recipe.
-pub type Act<R> = <<R as Recipe>::Backend as Ops<<R as Recipe>::Weights>>::Act;
-/// See [`Act`].
-pub type Matrix<R> = <<R as Recipe>::Backend as Ops<<R as Recipe>::Weights>>::Matrix;
-/// See [`Act`].
-pub type Cache<R> = <<R as Recipe>::Backend as Ops<<R as Recipe>::Weights>>::Cache;
-/// See [`Act`].
-pub type Array<R, T> = <<R as Recipe>::Backend as crate::backend::Backend>::Array<T>;
+/// The element of activations on a recipe's device.
+pub type Act<R> = <<R as Recipe>::Backend as Pointwise>::Act;
+/// The matrix of a linear layer.
+pub type Matrix<R> = <<R as Recipe>::Backend as Linear<<R as Recipe>::Weights>>::Matrix;
+/// The matrices of the experts of a layer.
+pub type Experts<R> = <<R as Recipe>::Backend as Linear<<R as Recipe>::Weights>>::Experts;
+/// The embedding, and the output head.
+pub type Table<R> = <<R as Recipe>::Backend as backend::Head<<R as Recipe>::Head>>::Table;
+/// The KV cache.
+pub type Cache<R> = <<R as Recipe>::Backend as Attention<<R as Recipe>::Cache>>::Cache;
+/// An array in device memory.
+pub type Array<R, T> = <<R as Recipe>::Backend as Backend>::Array<T>;

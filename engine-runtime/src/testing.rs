@@ -9,9 +9,10 @@ pub use ahead::OneStepAhead;
 
 use std::path::Path;
 
-use crate::backend::{Backend, CacheShape, DeviceError, DeviceOptions, Ops};
+use crate::backend::{Attention, Backend, CacheShape, DeviceError, DeviceOptions};
 use crate::batch::{Batch, Capacity, DeviceBatch};
 use crate::checkpoint::{Checkpoint, LoadError};
+use crate::dtype::Plain;
 use crate::model::Model;
 use crate::recipe::{Array, Cache, KvMemory, Limits, Recipe};
 use crate::sampler::TableRows;
@@ -25,7 +26,7 @@ pub const LIMITS: Limits = Limits {
     kv_memory: KvMemory::Needed,
 };
 
-/// Writes a recipe by hand. Parts stand in the order of the trait; those that are not asked for have their neutral
+/// Writes a recipe by hand. Head and cache have the format of dense weights, unless they are given. Parts stand in the order of the trait; those that are not asked for have their neutral
 /// type. The settings of the parts follow, each under its constant's name.
 ///
 /// ```
@@ -56,6 +57,8 @@ macro_rules! recipe {
         $visibility:vis $name:ident {
             backend: $backend:ty,
             weights: $weights:ty,
+            $(head: $head:ty,)?
+            $(cache: $cache:ty,)?
             model: $model:ty,
             $(prefill: $prefill:ty,)?
             $(prefix: $prefix:ty,)?
@@ -87,6 +90,8 @@ macro_rules! recipe {
                 const $constant: $crate::parts::$settings = $crate::parts::$settings { $($setting: $value),+ };
             )*
             type Weights = $weights;
+            type Head = $crate::format!(Head, $weights$(, $head)?);
+            type Cache = $crate::format!(Cache, $weights$(, $cache)?);
             type Backend = $backend;
             type Model = $model;
             type Prefill = $crate::part!(Whole$(, $prefill)?);
@@ -120,6 +125,29 @@ macro_rules! part {
     };
 }
 
+/// The format that a recipe asks for, or the one that goes with dense weights.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! format {
+    ($format:ident, $weights:ty) => {
+        <$weights as $crate::testing::Dense>::$format
+    };
+    ($format:ident, $weights:ty, $given:ty) => {
+        $given
+    };
+}
+
+/// Dense weights, whose head and cache have the same element where a recipe does not say.
+pub trait Dense {
+    type Head;
+    type Cache;
+}
+
+impl<D> Dense for crate::dtype::Dense<D> {
+    type Head = Self;
+    type Cache = Plain<D>;
+}
+
 /// `Some` of the function `$function::<R>` for a recipe of the family that has a checkpoint's class name, else `None`.
 #[macro_export]
 macro_rules! by_family {
@@ -128,6 +156,8 @@ macro_rules! by_family {
             ("LlamaForCausalLM" | "MistralForCausalLM") => Llama,
             ("Qwen2ForCausalLM") => Qwen2,
             ("Qwen3ForCausalLM") => Qwen3,
+            ("Qwen3MoeForCausalLM") => Qwen3Moe,
+            ("Gemma3ForCausalLM") => Gemma3,
         )
     };
     (@ $architecture:expr, $backend:ty, $weights:ty, $limits:expr, $function:ident,

@@ -13,17 +13,35 @@ mod conformance {
 
 use engine_runtime::backend::cpu::{Cpu, Portable};
 use engine_runtime::backend::reference::Reference;
-use engine_runtime::backend::{Backend, Input, Ops};
-use engine_runtime::dtype::{BF16, Dense, Element, F16, F32, Float};
+use engine_runtime::backend::{
+    Advance, Backend, CopyBlocks, Head, Input, Linear, Pointwise, Sampling,
+};
+use engine_runtime::dtype::{BF16, Dense, Element, F16, F32, Plain};
 
-/// A backend under test with weights in `D`, opened with any number of threads; `None` where this machine cannot.
-pub trait Subject<D: Float>: Ops<Dense<D>, Act = f32> {
+/// A backend under test, opened with any number of threads; `None` where this machine cannot.
+pub trait Subject: Pointwise<Act = f32> + Sampling + Advance {
     fn start(threads: usize) -> Option<Self> {
         engine_runtime::testing::device(threads)
     }
 }
 
-impl<D: Float, B: Ops<Dense<D>, Act = f32>> Subject<D> for B {}
+impl<B: Pointwise<Act = f32> + Sampling + Advance> Subject for B {}
+
+/// A backend under test with weights, head and cache in `D`.
+pub trait Formats<D>: Subject + Linear<Dense<D>> + Head<Dense<D>> + CopyBlocks<Plain<D>>
+where
+    Dense<D>: engine_runtime::dtype::WeightFormat,
+    Plain<D>: engine_runtime::dtype::CacheFormat,
+{
+}
+
+impl<D, B> Formats<D> for B
+where
+    Dense<D>: engine_runtime::dtype::WeightFormat,
+    Plain<D>: engine_runtime::dtype::CacheFormat,
+    B: Subject + Linear<Dense<D>> + Head<Dense<D>> + CopyBlocks<Plain<D>>,
+{
+}
 
 /// Thread counts under which results must be equal.
 pub const THREADS: [usize; 4] = [1, 2, 3, 5];
@@ -89,106 +107,75 @@ pub fn assert_same_bits(what: &str, got: &[f32], expected: &[f32]) {
     }
 }
 
-macro_rules! suite {
-    ($($name:ident: $backend:ty, $format:ty;)+) => {$(
+/// Tests of a backend, and of each format on it.
+macro_rules! suites {
+    ($($(#[$only:meta])* $name:ident: $backend:ty { $($format:ident: $element:ty,)+ })+) => {$(
+        $(#[$only])*
         mod $name {
             use super::*;
 
             type B = $backend;
-            type D = $format;
 
-            #[test]
-            fn matmul() {
-                conformance::matmul::agrees::<D, B>();
+            tests! {
+                rows: norms_agree, rope_agrees, gates_agree, gather_rows_agrees, routes_agree, combine_agrees,
+                    advance_agrees, are_batch_invariant;
+                sampler: process_agrees, sample_agrees, logprobs_agree, is_batch_invariant;
             }
-            #[test]
-            fn matmul_is_batch_invariant() {
-                conformance::matmul::is_batch_invariant::<D, B>();
-            }
-            #[test]
-            fn embed() {
-                conformance::rows::embed_agrees::<D, B>();
-            }
-            #[test]
-            fn norms() {
-                conformance::rows::norms_agree::<D, B>();
-            }
-            #[test]
-            fn rope() {
-                conformance::rows::rope_agrees::<D, B>();
-            }
-            #[test]
-            fn silu_mul() {
-                conformance::rows::silu_mul_agrees::<D, B>();
-            }
-            #[test]
-            fn gather_rows() {
-                conformance::rows::gather_rows_agrees::<D, B>();
-            }
-            #[test]
-            fn rows_are_batch_invariant() {
-                conformance::rows::are_batch_invariant::<D, B>();
-            }
-            #[test]
-            fn copy_blocks() {
-                conformance::attention::copied_blocks_are_read::<D, B>();
-            }
-            #[test]
-            fn advance() {
-                conformance::rows::advance_agrees::<D, B>();
-            }
-            #[test]
-            fn attention() {
-                conformance::attention::agrees::<D, B>();
-            }
-            #[test]
-            fn attention_is_batch_invariant() {
-                conformance::attention::is_batch_invariant::<D, B>();
-            }
-            #[test]
-            fn process_logits() {
-                conformance::sampler::process_agrees::<D, B>();
-            }
-            #[test]
-            fn sample() {
-                conformance::sampler::sample_agrees::<D, B>();
-            }
-            #[test]
-            fn logprobs() {
-                conformance::sampler::logprobs_agree::<D, B>();
-            }
-            #[test]
-            fn sampler_is_batch_invariant() {
-                conformance::sampler::is_batch_invariant::<D, B>();
-            }
-            #[test]
-            fn wrong_indices_are_refused() {
-                conformance::rows::wrong_indices_are_refused::<D, B>();
-            }
+            $(
+                mod $format {
+                    use super::*;
+
+                    type D = $element;
+
+                    format_tests! {
+                        matmul: agrees, is_batch_invariant, experts_agree, experts_are_batch_invariant,
+                            wrong_experts_are_refused;
+                        rows: embed_agrees, wrong_indices_are_refused;
+                        attention: agrees, windows_agree, is_batch_invariant, windows_are_batch_invariant,
+                            copied_blocks_are_read, tangled_batches_are_refused;
+                    }
+                }
+            )+
         }
     )+};
 }
 
-suite! {
-    reference_f32: Reference, F32;
-    reference_bf16: Reference, BF16;
-    portable_f32: Cpu<Portable>, F32;
-    portable_f16: Cpu<Portable>, F16;
-    portable_bf16: Cpu<Portable>, BF16;
+macro_rules! tests {
+    ($($area:ident: $($test:ident),+;)+) => {$(
+        mod $area {
+            $(
+                #[test]
+                fn $test() {
+                    crate::conformance::$area::$test::<super::B>();
+                }
+            )+
+        }
+    )+};
+}
+
+macro_rules! format_tests {
+    ($($area:ident: $($test:ident),+;)+) => {$(
+        mod $area {
+            $(
+                #[test]
+                fn $test() {
+                    crate::conformance::$area::$test::<super::D, super::B>();
+                }
+            )+
+        }
+    )+};
 }
 
 #[cfg(target_arch = "x86_64")]
 use engine_runtime::backend::cpu::{Avx2, Avx512, Avx512Bf16};
 
-#[cfg(target_arch = "x86_64")]
-suite! {
-    avx2_f32: Cpu<Avx2>, F32;
-    avx2_f16: Cpu<Avx2>, F16;
-    avx2_bf16: Cpu<Avx2>, BF16;
-    avx512_f32: Cpu<Avx512>, F32;
-    avx512_f16: Cpu<Avx512>, F16;
-    avx512_bf16: Cpu<Avx512>, BF16;
-    avx512bf16_f32: Cpu<Avx512Bf16>, F32;
-    avx512bf16_f16: Cpu<Avx512Bf16>, F16;
-    avx512bf16_bf16: Cpu<Avx512Bf16>, BF16;
+suites! {
+    reference: Reference { f32: F32, bf16: BF16, }
+    portable: Cpu<Portable> { f32: F32, f16: F16, bf16: BF16, }
+    #[cfg(target_arch = "x86_64")]
+    avx2: Cpu<Avx2> { f32: F32, f16: F16, bf16: BF16, }
+    #[cfg(target_arch = "x86_64")]
+    avx512: Cpu<Avx512> { f32: F32, f16: F16, bf16: BF16, }
+    #[cfg(target_arch = "x86_64")]
+    avx512bf16: Cpu<Avx512Bf16> { f32: F32, f16: F16, bf16: BF16, }
 }

@@ -60,7 +60,7 @@ impl Golden {
             .map(Self::read)
             .collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
-        assert!(all.len() >= 13, "golden checkpoints are missing");
+        assert!(all.len() >= 18, "golden checkpoints are missing");
         all
     }
 

@@ -10,7 +10,7 @@ use engine_runtime::Engine;
 use engine_runtime::backend::cpu::{Cpu, Portable};
 use engine_runtime::backend::reference::Reference;
 use engine_runtime::backend::{
-    Backend, DeviceError, DeviceOptions, Input, LogitEdit, Ops, SamplingRow, SamplingTable,
+    Backend, DeviceError, DeviceOptions, Input, LogitEdit, Sampling, SamplingRow, SamplingTable,
 };
 use engine_runtime::batch::{Capacity, DeviceBatch};
 use engine_runtime::checkpoint::{Checkpoint, CheckpointError, Fit, LoadError};
@@ -150,11 +150,12 @@ fn launch_panic<R: Recipe>(
     let mut buffer = device.alloc("a table", words.len())?;
     device.upload(&mut buffer, &words)?;
     let table = SamplingTable {
+        vocab: VOCAB,
         rows: Input::new(&buffer, 2, 1),
         seen: Input::new(&buffer, 0, 0),
         edits: Input::new(&buffer, 0, 1),
     };
-    device.process_logits(logits, table, 1, VOCAB, &mut scores)
+    device.process_logits(logits, table, &mut scores)
 }
 
 /// Text that panics at one token.

@@ -14,7 +14,7 @@ use engine_runtime::backend::DeviceOptions;
 use engine_runtime::backend::cpu::{Avx2, Avx512, Avx512Bf16};
 use engine_runtime::backend::cpu::{Cpu, Portable};
 use engine_runtime::backend::reference::Reference;
-use engine_runtime::dtype::{BF16, Dense, F16, F32, WeightFormat};
+use engine_runtime::dtype::{BF16, CacheFormat, Dense, F16, F32};
 use engine_runtime::engine::Stats;
 use engine_runtime::parts::{Chunked, Hashed, Off, Prefill, Top, Whole};
 use engine_runtime::proves;
@@ -168,7 +168,7 @@ fn random_circumstances() -> impl Strategy<Value = Circumstances> {
 
 impl Circumstances {
     fn setup<R: Recipe>(&self) -> Setup {
-        let element = size_of::<<R::Weights as WeightFormat>::Stored>();
+        let element = R::Cache::bytes(1);
         let blocks = LEAST_BLOCKS + self.spare_blocks;
         let few = self.max_seqs + self.room;
         Setup {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use engine_runtime::Recipe;
-use engine_runtime::backend::{DeviceLimits, Ops};
+use engine_runtime::backend::{DeviceLimits, Measure};
 use engine_runtime::checkpoint::Fit;
 use engine_runtime::engine::{Engine, Event};
 use engine_runtime::model::Model;
@@ -64,7 +64,10 @@ struct Timing {
 }
 
 impl Bench {
-    pub fn execute<R: Recipe>(self) -> Result<(), Failure> {
+    pub fn execute<R: Recipe>(self) -> Result<(), Failure>
+    where
+        R::Backend: Measure<R::Weights>,
+    {
         let checkpoint = self.model.checkpoint()?;
         let fit = R::Model::check(&checkpoint, &self.model.limits::<R>(&checkpoint))?;
         let start = Instant::now();
@@ -77,7 +80,7 @@ impl Bench {
             .map(|round| self.measure(&mut engine, &fit, round))
             .collect::<Result<Vec<Timing>, Failure>>()?;
         drop(engine);
-        let limits = self.model.device::<R>()?.measure_limits()?;
+        let limits = self.model.device::<R>()?.limits()?;
         let report = self.report::<R>(&fit, limits, load, &mut timings);
         let mut out = io::stdout().lock();
         match self.format {

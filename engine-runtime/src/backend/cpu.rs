@@ -7,6 +7,7 @@
 mod attention;
 mod cache;
 mod exp;
+mod experts;
 pub mod isa;
 pub mod limits;
 mod machine;

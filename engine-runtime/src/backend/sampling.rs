@@ -1,6 +1,6 @@
-//! What the sampler's ops take: settings of a row, tokens it has seen, edits of its logits.
+//! From logits to tokens: the sampler's ops, and what they take.
 
-use super::{Backend, Input};
+use super::{Backend, DeviceError, Input};
 use crate::dtype::Element;
 
 /// How one row of logits becomes one token. Neutral values switch a setting off.
@@ -61,6 +61,8 @@ impl Element for LogitEdit {}
 
 /// The sampling settings of a batch, in device memory.
 pub struct SamplingTable<'a, B: Backend> {
+    /// Logits, and scores, of a row.
+    pub vocab: usize,
     /// `[rows]`
     pub rows: Input<'a, B, SamplingRow>,
     pub seen: Input<'a, B, SeenToken>,
@@ -69,3 +71,51 @@ pub struct SamplingTable<'a, B: Backend> {
 
 /// In place of a token: the row's scores hold no number that can be chosen (all NaN or all banned).
 pub const NO_TOKEN: u32 = u32::MAX;
+
+/// The sampler's ops. A row of the table is one choice; what it is made from are `vocab` logits in f32.
+pub trait Sampling: Backend {
+    /// scores [rows, vocab] = logits [_, vocab] at each row's `logits_row`, after edits, penalties, temperature, then top-k, top-p and min-p, which set
+    /// what they drop to minus infinity. A row of temperature 0 keeps its scores unscaled and untruncated.
+    fn process_logits(
+        &mut self,
+        logits: &Self::Array<f32>,
+        table: SamplingTable<'_, Self>,
+        scores: &mut Self::Array<f32>,
+    ) -> Result<(), DeviceError>;
+
+    /// results[row * stride] = the token drawn from softmax(scores `[row]`), or [`NO_TOKEN`]: the first id, in
+    /// ascending order, at which the cumulative probability exceeds `uniform`; at temperature 0 the largest.
+    fn sample(
+        &mut self,
+        scores: &Self::Array<f32>,
+        table: SamplingTable<'_, Self>,
+        results: &mut Self::Array<u32>,
+        stride: usize,
+    ) -> Result<(), DeviceError>;
+
+    /// Reads the token at `results[row * stride]` and writes behind it: its logprob (bits of an f32), its rank from
+    /// 1 (one more than the tokens with a larger logprob), then `top_logprobs` pairs of id and logprob, largest
+    /// first, lowest id first among equals. `stride` is at least 3 + 2 * top_logprobs.
+    fn logprobs(
+        &mut self,
+        logits: &Self::Array<f32>,
+        scores: &Self::Array<f32>,
+        table: SamplingTable<'_, Self>,
+        results: &mut Self::Array<u32>,
+        stride: usize,
+    ) -> Result<(), DeviceError>;
+}
+
+/// Tokens that one step leaves on the device for the next.
+pub trait Advance: Sampling {
+    /// out `[rows]` = `ids`, but where `sources` is not [`NO_TOKEN`] the token at `results[source * stride]`, which a
+    /// step before this one has left on the device; 0 where that step found no token.
+    fn advance(
+        &mut self,
+        ids: Input<'_, Self, u32>,
+        sources: Input<'_, Self, u32>,
+        results: &Self::Array<u32>,
+        stride: usize,
+        out: &mut Self::Array<u32>,
+    ) -> Result<(), DeviceError>;
+}

@@ -2,10 +2,10 @@
 
 use super::{Batch, Capacity, word};
 use crate::backend::{
-    AttentionBatch, Backend, BlockCopy, DeviceError, Input, LogitEdit, NO_TOKEN, Ops, SamplingRow,
-    SamplingTable, SeenToken,
+    Advance, AttentionBatch, Backend, BlockCopy, DeviceError, Input, LogitEdit, NO_TOKEN,
+    SamplingRow, SamplingTable, SeenToken,
 };
-use crate::dtype::{Element, WeightFormat};
+use crate::dtype::Element;
 use crate::sampler::TableRows;
 
 /// What one upload brings to the device. The buffer begins with the numbers of rows, sequences, logits rows and chosen
@@ -137,8 +137,10 @@ impl<B: Backend> DeviceBatch<B> {
         }
     }
 
-    pub fn sampling(&self) -> SamplingTable<'_, B> {
+    /// Over `vocab` logits.
+    pub fn sampling(&self, vocab: usize) -> SamplingTable<'_, B> {
         SamplingTable {
+            vocab,
             rows: self.part(self.places.sampling, self.table_len),
             seen: self.part::<SeenToken>(0, self.places.end / PAIR),
             edits: self.part::<LogitEdit>(0, self.places.end / PAIR),
@@ -146,14 +148,14 @@ impl<B: Backend> DeviceBatch<B> {
     }
 
     /// Completes the ids with what the step before has left in `results`, rows of `stride` words.
-    pub fn advance<W: WeightFormat>(
+    pub fn advance(
         &mut self,
         device: &mut B,
         results: &B::Array<u32>,
         stride: usize,
     ) -> Result<(), DeviceError>
     where
-        B: Ops<W>,
+        B: Advance,
     {
         let at = |start| Input::new(&self.buffer, start, self.rows);
         let (ids, sources) = (at(self.places.ids), at(self.places.sources));

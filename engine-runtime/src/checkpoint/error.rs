@@ -75,10 +75,11 @@ pub enum CheckpointError {
         expected: Vec<usize>,
         found: Vec<usize>,
     },
-    #[error("{}: tensor `{tensor}` has type {found}, expected F32, F16 or BF16", file.display())]
+    #[error("{}: tensor `{tensor}` has type {found}, expected {expected}", file.display())]
     TensorType {
         file: PathBuf,
         tensor: String,
+        expected: String,
         found: String,
     },
     #[error(

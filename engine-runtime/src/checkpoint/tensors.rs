@@ -7,7 +7,7 @@ use safetensors::Dtype;
 
 use super::shard::Shard;
 use super::{CheckpointError, Object};
-use crate::backend::{HostMatrix, HostValues};
+use crate::dtype::{HostMatrix, HostValues};
 
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
@@ -136,7 +136,36 @@ impl Tensors {
         Ok(HostVector { len, values })
     }
 
+    /// The bytes of an array of this name, shape and element type.
+    pub fn array(
+        &self,
+        name: &str,
+        expected: &[usize],
+        dtype: Dtype,
+    ) -> Result<&[u8], CheckpointError> {
+        let (shard, found, bytes) = self.tensor(name, expected)?;
+        if found != dtype {
+            return Err(wrong_type(shard, name, found, &dtype.to_string()));
+        }
+        Ok(bytes)
+    }
+
     fn values(&self, name: &str, expected: &[usize]) -> Result<HostValues<'_>, CheckpointError> {
+        let (shard, found, bytes) = self.tensor(name, expected)?;
+        match found {
+            Dtype::F32 => Ok(HostValues::F32(bytes)),
+            Dtype::F16 => Ok(HostValues::F16(bytes)),
+            Dtype::BF16 => Ok(HostValues::BF16(bytes)),
+            other => Err(wrong_type(shard, name, other, "F32, F16 or BF16")),
+        }
+    }
+
+    /// The shard, element type and bytes of a tensor of this name and shape.
+    fn tensor(
+        &self,
+        name: &str,
+        expected: &[usize],
+    ) -> Result<(&Shard, Dtype, &[u8]), CheckpointError> {
         let found = self.shard_of.get(name).and_then(|&shard| {
             let shard = self.shards.get(shard)?;
             let info = shard.metadata.info(name)?;
@@ -157,16 +186,16 @@ impl Tensors {
                 found: info.shape.clone(),
             });
         }
-        match info.dtype {
-            Dtype::F32 => Ok(HostValues::F32(bytes)),
-            Dtype::F16 => Ok(HostValues::F16(bytes)),
-            Dtype::BF16 => Ok(HostValues::BF16(bytes)),
-            other => Err(CheckpointError::TensorType {
-                file: shard.path.clone(),
-                tensor: name.to_owned(),
-                found: other.to_string(),
-            }),
-        }
+        Ok((shard, info.dtype, bytes))
+    }
+}
+
+fn wrong_type(shard: &Shard, name: &str, found: Dtype, expected: &str) -> CheckpointError {
+    CheckpointError::TensorType {
+        file: shard.path.clone(),
+        tensor: name.to_owned(),
+        expected: expected.to_owned(),
+        found: found.to_string(),
     }
 }
 

@@ -3,7 +3,7 @@
 //! A launch returns before its step has run; collecting waits for it. Up to [`Executor::DEPTH`] steps may be launched
 //! and not collected. Each has a slot with the arrays that must outlive the launch of the next one.
 
-use crate::backend::{Backend, CacheShape, DeviceError, Ops};
+use crate::backend::{Attention, Backend, CacheShape, CopyBlocks, DeviceError};
 use crate::batch::{Batch, Capacity, DeviceBatch};
 use crate::model::Model;
 use crate::parts::Output;
@@ -103,8 +103,7 @@ impl<R: Recipe> Executor<R> {
             && let Ok([this, before]) = self.slots.get_disjoint_mut([slot, before])
         {
             let stride = DeviceSampler::<R>::STRIDE;
-            this.batch
-                .advance::<R::Weights>(device, &before.results, stride)?;
+            this.batch.advance(device, &before.results, stride)?;
         }
         let Slot { batch, results, .. } = &mut self.slots[slot];
         if !batch.copies().is_empty() {

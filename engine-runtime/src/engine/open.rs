@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Engine, Executor, RequestId, Stats};
 use crate::backend::{Backend, CacheShape, DeviceError};
 use crate::batch::Capacity;
-use crate::dtype::WeightFormat;
+use crate::dtype::CacheFormat;
 use crate::model::{Model, ModelShape};
 use crate::parts::{Logprobs, Prefill};
 use crate::recipe::{KvMemory, Limits, Recipe};
@@ -205,8 +205,7 @@ fn blocks<R: Recipe>(
     shape: &ModelShape,
     free: Option<u64>,
 ) -> Result<usize, OpenError> {
-    let element = size_of::<<R::Weights as WeightFormat>::Stored>();
-    let position = 2 * shape.layers * shape.kv_heads * shape.head_dim * element;
+    let position = 2 * shape.layers * shape.kv_heads * R::Cache::bytes(shape.head_dim);
     let block = (position * limits.block_size) as u64;
     let per_seq = limits.max_model_len.div_ceil(limits.block_size);
     let wanted = (limits.max_seqs * per_seq) as u64 * block;

@@ -1,55 +1,97 @@
 //! The decoder-only transformer that every family here is a variation of.
 //!
-//! A [`Family`] says in constants what differs; a branch that a family does not take leaves no code in an engine.
+//! A [`Family`] says in constants what costs code and in data, from `config.json`, what does not; a branch that a family
+//! does not take leaves no code in an engine. The forward pass stands in [`forward`], finding and loading weights apart
+//! from it in `source` and `load`. Not here: anything of a backend or of a scheduler.
 
 mod activations;
 mod family;
-mod finder;
-mod layer;
-mod linear;
-mod norm;
+mod forward;
+mod load;
 mod progress;
 mod source;
 
 use std::marker::PhantomData;
 
-use activations::Activations;
+use activations::{Activations, Widths};
 pub use family::Family;
-use layer::Layer;
-use norm::Norm;
+use load::Loader;
 use progress::Progress;
 use source::Source;
 
 use super::rope::angles;
-use engine_model::Dims;
-
 use super::shape::{self, Shape};
-use crate::backend::{Backend, DeviceError, HeadLayout, Ops, RopeTable};
+use crate::backend::{DeviceError, Head, Norm, Projection, RopeTable, RouteWeights};
 use crate::batch::{Capacity, DeviceBatch};
 use crate::checkpoint::{Checkpoint, CheckpointError, Fit, LoadError};
+use crate::dtype::WeightFormat;
 use crate::model::{Model, ModelShape};
-use crate::recipe::{Array, Cache, Limits, Matrix, Recipe};
+use crate::models::Dims;
+use crate::recipe::{self, Array, Cache, Limits, Matrix, Recipe, Table};
 
 /// A decoder of the family `F`, its dimensions from `S`, on the device of the recipe `R`.
 pub struct Decoder<R: Recipe, F, S> {
     dims: Dims,
     max_positions: usize,
     /// [vocab, hidden]
-    embedding: Matrix<R>,
+    embedding: Table<R>,
+    embedding_scale: f32,
+    /// What products of queries and keys are multiplied by.
+    attention_scale: f32,
+    /// Each [max_model_len, head_dim / 2].
+    ropes: Vec<RopeTable<Array<R, f32>>>,
     layers: Vec<Layer<R>>,
-    norm: Norm<R>,
+    norm: Norm<Array<R, f32>>,
     /// [vocab, hidden]; `None` where it is the embedding.
-    head: Option<Matrix<R>>,
-    /// [max_model_len, head_dim / 2]
-    cos: Array<R, f32>,
-    sin: Array<R, f32>,
+    head: Option<Table<R>>,
+    widths: Widths,
     activations: Option<Activations<R>>,
     variation: PhantomData<fn() -> (F, S)>,
 }
 
+/// One layer: attention, then a feed-forward block.
+struct Layer<R: Recipe> {
+    /// Index into the model's tables.
+    rope: usize,
+    /// Positions that a token sees, where they are limited.
+    window: Option<usize>,
+    attention_norm: Norm<Array<R, f32>>,
+    qkv: Projection<Matrix<R>, Array<R, f32>>,
+    /// Of q and of k; there in a family with [`Family::HEAD_NORMS`].
+    head_norms: Option<[Norm<Array<R, f32>>; 2]>,
+    attention_out: Projection<Matrix<R>, Array<R, f32>>,
+    /// There in a family with [`Family::POST_NORMS`], as `ffn_post_norm`.
+    attention_post_norm: Option<Norm<Array<R, f32>>>,
+    ffn_norm: Norm<Array<R, f32>>,
+    ffn: FeedForward<R>,
+    ffn_post_norm: Option<Norm<Array<R, f32>>>,
+}
+
+enum FeedForward<R: Recipe> {
+    Dense {
+        /// Rows [gate | up].
+        gate_up: Projection<Matrix<R>, Array<R, f32>>,
+        down: Projection<Matrix<R>, Array<R, f32>>,
+    },
+    /// In a family with [`Family::EXPERTS`].
+    Experts(Experts<R>),
+}
+
+struct Experts<R: Recipe> {
+    count: usize,
+    /// Elements of a row inside an expert.
+    width: usize,
+    weights: RouteWeights,
+    /// [count, hidden]
+    router: Table<R>,
+    /// Rows [gate | up] for each.
+    gate_up: recipe::Experts<R>,
+    down: recipe::Experts<R>,
+}
+
 impl<R: Recipe, F: Family, S: Shape> Model<R> for Decoder<R, F, S> {
     fn check(checkpoint: &Checkpoint, limits: &Limits) -> Result<Fit, CheckpointError> {
-        Ok(Self::find(checkpoint, limits)?.fit::<R>(checkpoint, limits, F::NAME))
+        Ok(Self::find(checkpoint, limits)?.fit::<F>(&checkpoint.config, limits))
     }
 
     fn load(
@@ -61,37 +103,39 @@ impl<R: Recipe, F: Family, S: Shape> Model<R> for Decoder<R, F, S> {
         let source = Self::find(checkpoint, limits)?;
         let mut progress = Progress::new(source.bytes(), progress);
         let config = &checkpoint.config;
-        let embedding = device.pack("embedding", &[source.embedding])?;
-        progress.add(source.embedding.values.bytes());
-        let layers = source
-            .layers
+        let embedding = device.table("embedding", &source.embedding)?;
+        let mut loader = Loader::<R> { device, config };
+        let mut layers = Vec::with_capacity(source.layers.len());
+        for (index, layer) in source.layers.iter().enumerate() {
+            layers.push(loader.layer(index, layer)?);
+            progress.add(layer.bytes());
+        }
+        let norm = loader.norm(&source.norm)?;
+        let tables = config
+            .ropes
             .iter()
-            .map(|layer| Layer::load(device, layer, config, &mut progress))
+            .map(|rope| angles(rope, config.dims.head_dim, limits.max_model_len));
+        let ropes = tables
+            .map(|table| loader.rope(&table))
             .collect::<Result<_, _>>()?;
-        let norm = Norm::load(device, &source.norm, config.norm.eps)?;
-        progress.add(source.norm.values.bytes());
-        let head = match source.head {
-            Some(head) => Some(device.pack("output matrix", &[head])?),
-            None => None,
-        };
-        progress.finish();
-        let table = angles(&config.ropes[0], config.dims.head_dim, limits.max_model_len);
-        let mut cos = device.alloc("rotary cosines", table.cos.len())?;
-        let mut sin = device.alloc("rotary sines", table.sin.len())?;
-        device.upload(&mut cos, &table.cos)?;
-        device.upload(&mut sin, &table.sin)?;
-        Ok(Self {
+        let head = source.head.as_ref();
+        let head = head.map(|head| device.table("output matrix", head));
+        let model = Self {
             dims: config.dims,
             max_positions: config.max_positions,
             embedding,
+            embedding_scale: config.embedding_scale.map_or(1.0, R::Head::round),
+            attention_scale: config.attention_scale,
+            ropes,
             layers,
             norm,
-            head,
-            cos,
-            sin,
+            head: head.transpose()?,
+            widths: Widths::of(config),
             activations: None,
             variation: PhantomData,
-        })
+        };
+        progress.finish();
+        Ok(model)
     }
 
     fn shape(&self) -> ModelShape {
@@ -106,8 +150,7 @@ impl<R: Recipe, F: Family, S: Shape> Model<R> for Decoder<R, F, S> {
     }
 
     fn prepare(&mut self, device: &mut R::Backend, capacity: Capacity) -> Result<(), DeviceError> {
-        let dims = self.dims();
-        self.activations = Some(Activations::alloc(device, &dims, capacity)?);
+        self.activations = Some(Activations::alloc(device, self.widths, capacity)?);
         Ok(())
     }
 
@@ -118,36 +161,7 @@ impl<R: Recipe, F: Family, S: Shape> Model<R> for Decoder<R, F, S> {
         cache: &mut Cache<R>,
         logits: &mut Array<R, f32>,
     ) -> Result<(), DeviceError> {
-        let dims = self.dims();
-        let Some(x) = &mut self.activations else {
-            return Err(DeviceError::Launch {
-                op: "forward",
-                reason: "no activations were prepared".to_owned(),
-            });
-        };
-        device.embed(&self.embedding, batch.ids(), batch.rows, &mut x.residual)?;
-        for (index, layer) in self.layers.iter().enumerate() {
-            let rope = RopeTable {
-                cos: &self.cos,
-                sin: &self.sin,
-            };
-            layer.forward::<F>(device, x, &dims, rope, batch, cache, index)?;
-        }
-        if batch.logits_len == 0 {
-            return Ok(());
-        }
-        x.pick(device, &dims, batch)?;
-        let rows = batch.logits_len;
-        self.norm.apply_add(
-            device,
-            &mut x.picked_residual,
-            &x.picked_delta,
-            rows,
-            dims.hidden,
-            &mut x.normed,
-        )?;
-        let head = self.head.as_ref().unwrap_or(&self.embedding);
-        device.logits(&x.normed, head, rows, logits)
+        self.pass(device, batch, cache, logits)
     }
 }
 
@@ -161,13 +175,14 @@ impl<R: Recipe, F: Family, S: Shape> Decoder<R, F, S> {
     fn find<'a>(
         checkpoint: &'a Checkpoint,
         limits: &Limits,
-    ) -> Result<Source<'a>, CheckpointError> {
+    ) -> Result<Source<'a, R>, CheckpointError> {
         let config = &checkpoint.config;
-        if config.family.code() != Some(F::CODE) {
-            let accepted: Vec<_> = F::CODE.architectures().collect();
+        let code = F::FAMILY.code();
+        if config.family.code() != code {
+            let accepted: Vec<_> = code.iter().flat_map(|code| code.architectures()).collect();
             return Err(CheckpointError::Architecture {
                 file: config.file.clone(),
-                family: F::NAME,
+                family: F::FAMILY.name(),
                 accepted: accepted.join(", "),
                 found: config.architecture.clone(),
             });
@@ -181,30 +196,14 @@ impl<R: Recipe, F: Family, S: Shape> Decoder<R, F, S> {
                 .into());
         }
         shape::check::<S>(config)?;
-        let Limits { max_model_len, .. } = *limits;
-        let bounds = [
-            ("max_position_embeddings", Some(config.max_positions)),
-            ("sliding_window", config.shortest_window()),
-        ];
-        for (field, limit) in bounds {
-            if let Some(limit) = limit.filter(|&limit| max_model_len > limit) {
-                return Err(CheckpointError::TooLong {
-                    file: config.file.clone(),
-                    field,
-                    limit,
-                    max_model_len,
-                });
-            }
+        if limits.max_model_len > config.max_positions {
+            return Err(CheckpointError::TooLong {
+                file: config.file.clone(),
+                field: "max_position_embeddings",
+                limit: config.max_positions,
+                max_model_len: limits.max_model_len,
+            });
         }
         Source::find::<F>(checkpoint)
-    }
-}
-
-/// The heads of a fused projection.
-fn head_layout(dims: &Dims) -> HeadLayout {
-    HeadLayout {
-        q_heads: dims.q_heads,
-        kv_heads: dims.kv_heads,
-        head_dim: dims.head_dim,
     }
 }

@@ -12,9 +12,9 @@ pub trait Shape: Send + 'static {
 
 /// Dimensions come from `config.json`.
 #[derive(Debug, Clone, Copy)]
-pub struct Dynamic;
+pub struct LoadedShape;
 
-impl Shape for Dynamic {
+impl Shape for LoadedShape {
     const KNOWN: Option<Dims> = None;
 }
 

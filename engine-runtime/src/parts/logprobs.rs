@@ -1,7 +1,7 @@
 //! Whether sampled tokens come with their log probabilities.
 
 use super::{Off, Part, settings};
-use crate::backend::{DeviceError, Ops, SamplingTable};
+use crate::backend::{DeviceError, Sampling, SamplingTable};
 use crate::legal::mark;
 use crate::recipe::{Array, Recipe};
 
@@ -13,14 +13,11 @@ pub trait Logprobs<R: Recipe>: Part {
     const STRIDE: usize;
 
     /// Launches the op that writes behind each row's token.
-    #[allow(clippy::too_many_arguments)]
     fn launch(
         device: &mut R::Backend,
         logits: &Array<R, f32>,
         scores: &Array<R, f32>,
         table: SamplingTable<'_, R::Backend>,
-        rows: usize,
-        vocab: usize,
         results: &mut Array<R, u32>,
     ) -> Result<(), DeviceError>;
 
@@ -48,8 +45,6 @@ impl<R: Recipe> Logprobs<R> for Off {
         _: &Array<R, f32>,
         _: &Array<R, f32>,
         _: SamplingTable<'_, R::Backend>,
-        _: usize,
-        _: usize,
         _: &mut Array<R, u32>,
     ) -> Result<(), DeviceError> {
         Ok(())
@@ -88,16 +83,12 @@ impl<R: Recipe> Logprobs<R> for Top {
         logits: &Array<R, f32>,
         scores: &Array<R, f32>,
         table: SamplingTable<'_, R::Backend>,
-        rows: usize,
-        vocab: usize,
         results: &mut Array<R, u32>,
     ) -> Result<(), DeviceError> {
         device.logprobs(
             logits,
             scores,
             table,
-            rows,
-            vocab,
             results,
             <Self as Logprobs<R>>::STRIDE,
         )

@@ -1,6 +1,6 @@
 //! The device half of sampling: the launches from logits to a few words a row, and what those words say.
 
-use crate::backend::{Backend, DeviceError, NO_TOKEN, Ops};
+use crate::backend::{Backend, DeviceError, NO_TOKEN, Sampling};
 use crate::batch::DeviceBatch;
 use crate::parts::{Logprobs, TokenLogprobs};
 use crate::recipe::{Array, Recipe};
@@ -42,22 +42,14 @@ impl<R: Recipe> DeviceSampler<R> {
         logits: &Array<R, f32>,
         results: &mut Array<R, u32>,
     ) -> Result<(), DeviceError> {
-        let (rows, vocab, scores) = (batch.table_len, self.vocab, &mut self.scores);
-        if rows == 0 {
+        if batch.table_len == 0 {
             return Ok(());
         }
-        device.process_logits(logits, batch.sampling(), rows, vocab, scores)?;
-        device.sample(scores, batch.sampling(), rows, vocab, results, Self::STRIDE)?;
+        let (vocab, scores) = (self.vocab, &mut self.scores);
+        device.process_logits(logits, batch.sampling(vocab), scores)?;
+        device.sample(scores, batch.sampling(vocab), results, Self::STRIDE)?;
         if batch.wants_logprobs {
-            R::Logprobs::launch(
-                device,
-                logits,
-                scores,
-                batch.sampling(),
-                rows,
-                vocab,
-                results,
-            )?;
+            R::Logprobs::launch(device, logits, scores, batch.sampling(vocab), results)?;
         }
         Ok(())
     }

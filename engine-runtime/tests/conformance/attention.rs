@@ -1,11 +1,13 @@
 //! The paged cache and attention over it.
 
 use engine_runtime::backend::reference::Reference;
-use engine_runtime::backend::{AttentionBatch, BlockCopy, CacheShape, HeadLayout, Ops};
-use engine_runtime::dtype::{Dense, Float};
+use engine_runtime::backend::{
+    Attention, AttentionBatch, BlockCopy, CacheShape, DeviceError, HeadLayout, Heads, LayerCache,
+};
+use engine_runtime::dtype::{Float, Plain};
 
 use super::inputs::Random;
-use crate::{Staged, Subject, THREADS, assert_close, assert_same_bits, get, put};
+use crate::{Formats, Staged, THREADS, assert_close, assert_same_bits, get, put};
 
 const SCALE: f32 = 0.3;
 const LAYER: usize = 1;
@@ -13,6 +15,7 @@ const LAYER: usize = 1;
 /// Sequences whose k, v and q are all known: what is computed of them, in which steps, is the test's choice.
 struct Case {
     layout: HeadLayout,
+    window: Option<usize>,
     block_size: usize,
     blocks: usize,
     /// [seqs][len, layout.width()]
@@ -29,6 +32,7 @@ impl Case {
         let order = random.permutation(blocks);
         Self {
             layout,
+            window: None,
             block_size,
             blocks,
             seqs: lens
@@ -53,7 +57,7 @@ impl Case {
     }
 
     /// A cache of two layers in which every element is NaN.
-    fn cache<D: Float, B: Subject<D>>(&self, device: &mut B) -> <B as Ops<Dense<D>>>::Cache {
+    fn cache<D: Float, B: Formats<D>>(&self, device: &mut B) -> <B as Attention<Plain<D>>>::Cache {
         let shape = CacheShape {
             layers: 2,
             blocks: self.blocks,
@@ -61,31 +65,28 @@ impl Case {
             kv_heads: self.layout.kv_heads,
             head_dim: self.layout.head_dim,
         };
-        let mut cache = Ops::<Dense<D>>::cache(device, shape).expect("allocates");
+        let mut cache = device.cache(shape).expect("allocates");
         let slots = self.blocks * self.block_size;
         let garbage = put(device, &vec![f32::NAN; slots * self.layout.width()]);
         let every: Vec<u32> = (0..slots as u32).collect();
         let every = Staged::put(device, &every);
         for layer in 0..2 {
-            Ops::<Dense<D>>::store_kv(
-                device,
-                &garbage,
-                every.get(),
-                &mut cache,
+            let cache = LayerCache {
+                cache: &mut cache,
                 layer,
-                self.layout,
-                slots,
-            )
-            .expect("launches");
+            };
+            device
+                .store_kv(&garbage, every.get(), cache, self.layout)
+                .expect("launches");
         }
         cache
     }
 
     /// One step of positions `start..end` of some sequences: stores their k and v, and returns the outputs.
-    fn step<D: Float, B: Subject<D>>(
+    fn step<D: Float, B: Formats<D>>(
         &self,
         device: &mut B,
-        cache: &mut <B as Ops<Dense<D>>>::Cache,
+        cache: &mut <B as Attention<Plain<D>>>::Cache,
         pieces: &[(usize, usize, usize)],
     ) -> Vec<f32> {
         let width = self.layout.width();
@@ -107,20 +108,10 @@ impl Case {
             [slots, query_start, context_len, table_start, tables]
                 .map(|data| Staged::put(device, &data));
         let mut out = put(device, &vec![f32::NAN; rows * self.layout.q_width()]);
-        Ops::<Dense<D>>::store_kv(device, &qkv, slots.get(), cache, LAYER, self.layout, rows)
-            .expect("launches");
+        self.store(device, cache, LAYER, &qkv, &slots);
         // Another layer's positions are not this one's.
         let other = put(device, &vec![f32::NAN; rows * width]);
-        Ops::<Dense<D>>::store_kv(
-            device,
-            &other,
-            slots.get(),
-            cache,
-            1 - LAYER,
-            self.layout,
-            rows,
-        )
-        .expect("launches");
+        self.store(device, cache, 1 - LAYER, &other, &slots);
         let batch = AttentionBatch {
             seqs: pieces.len(),
             max_query,
@@ -129,19 +120,47 @@ impl Case {
             table_start: table_start.get(),
             blocks: tables.get(),
         };
-        Ops::<Dense<D>>::attention(
-            device,
-            &qkv,
-            cache,
-            LAYER,
-            batch,
-            self.layout,
-            SCALE,
-            rows,
-            &mut out,
-        )
-        .expect("launches");
+        let heads = Heads {
+            layout: self.layout,
+            scale: SCALE,
+            window: self.window,
+        };
+        let layer = LayerCache {
+            cache: &*cache,
+            layer: LAYER,
+        };
+        device
+            .attention(&qkv, layer, batch, heads, &mut out)
+            .expect("launches");
         get(device, &out, rows * self.layout.q_width())
+    }
+
+    fn store<D: Float, B: Formats<D>>(
+        &self,
+        device: &mut B,
+        cache: &mut <B as Attention<Plain<D>>>::Cache,
+        layer: usize,
+        qkv: &B::Array<f32>,
+        slots: &Staged<B, u32>,
+    ) {
+        let layer = LayerCache { cache, layer };
+        device
+            .store_kv(qkv, slots.get(), layer, self.layout)
+            .expect("launches");
+    }
+
+    /// Makes the first `len` positions of a sequence garbage.
+    fn forget<D: Float, B: Formats<D>>(
+        &self,
+        device: &mut B,
+        cache: &mut <B as Attention<Plain<D>>>::Cache,
+        seq: usize,
+        len: usize,
+    ) {
+        let garbage = put(device, &vec![f32::NAN; len * self.layout.width()]);
+        let slots: Vec<u32> = (0..len).map(|p| self.slot(seq, p)).collect();
+        let slots = Staged::put(device, &slots);
+        self.store(device, cache, LAYER, &garbage, &slots);
     }
 }
 
@@ -167,7 +186,7 @@ fn layouts() -> impl Iterator<Item = (HeadLayout, usize)> {
     })
 }
 
-pub fn agrees<D: Float, B: Subject<D>>() {
+pub fn agrees<D: Float, B: Formats<D>>() {
     let Some(mut device) = B::start(3) else {
         return;
     };
@@ -186,8 +205,8 @@ pub fn agrees<D: Float, B: Subject<D>>() {
             &[(4, 1, 65)],
         ];
         for pieces in steps {
-            let got = case.step::<D, _>(&mut device, &mut caches.0, pieces);
-            let expected = case.step::<D, _>(&mut reference, &mut caches.1, pieces);
+            let got = case.step(&mut device, &mut caches.0, pieces);
+            let expected = case.step(&mut reference, &mut caches.1, pieces);
             assert!(
                 expected.iter().all(|x| x.is_finite()),
                 "the reference read garbage"
@@ -200,7 +219,7 @@ pub fn agrees<D: Float, B: Subject<D>>() {
 }
 
 /// A sequence goes on in copies of its blocks as in the blocks themselves, whatever becomes of those.
-pub fn copied_blocks_are_read<D: Float, B: Subject<D>>() {
+pub fn copied_blocks_are_read<D: Float, B: Formats<D>>() {
     let Some(mut device) = B::start(2) else {
         return;
     };
@@ -208,19 +227,21 @@ pub fn copied_blocks_are_read<D: Float, B: Subject<D>>() {
     for (layout, block_size) in layouts() {
         let mut case = Case::random(&mut random, layout, block_size, &[20, 20]);
         let mut cache = case.cache::<D, _>(&mut device);
-        case.step::<D, _>(&mut device, &mut cache, &[(0, 0, 19)]);
-        let expected = case.step::<D, _>(&mut device, &mut cache, &[(0, 19, 20)]);
+        case.step(&mut device, &mut cache, &[(0, 0, 19)]);
+        let expected = case.step(&mut device, &mut cache, &[(0, 19, 20)]);
         let copies: Vec<BlockCopy> = case.tables[0]
             .iter()
             .zip(&case.tables[1])
             .map(|(&from, &to)| BlockCopy { from, to })
             .collect();
         let copies = Staged::put(&mut device, &copies);
-        Ops::<Dense<D>>::copy_blocks(&mut device, &mut cache, copies.get()).expect("launches");
+        device
+            .copy_blocks(&mut cache, copies.get())
+            .expect("launches");
         case.tables.swap(0, 1);
         // The blocks themselves are another sequence's now.
-        case.step::<D, _>(&mut device, &mut cache, &[(1, 0, 20)]);
-        let got = case.step::<D, _>(&mut device, &mut cache, &[(0, 19, 20)]);
+        case.step(&mut device, &mut cache, &[(1, 0, 20)]);
+        let got = case.step(&mut device, &mut cache, &[(0, 19, 20)]);
         assert_same_bits(
             &format!("{layout:?}, blocks of {block_size}"),
             &got,
@@ -229,10 +250,130 @@ pub fn copied_blocks_are_read<D: Float, B: Subject<D>>() {
     }
 }
 
-pub fn is_batch_invariant<D: Float, B: Subject<D>>() {
-    let mut random = Random(11);
+/// Windows at the edges of blocks and of tiles of 64 positions, and one past every position.
+pub fn windows_agree<D: Float, B: Formats<D>>() {
+    let Some(mut device) = B::start(3) else {
+        return;
+    };
+    let mut random = Random(19);
+    let layouts: Vec<_> = layouts().collect();
+    for (i, window) in [1, 2, 15, 16, 17, 31, 63, 64, 65, 100, 128, 129, 500]
+        .into_iter()
+        .enumerate()
+    {
+        let (layout, block_size) = layouts[i % layouts.len()];
+        let mut case = Case::random(&mut random, layout, block_size, &[1, 70, 140, 66]);
+        case.window = Some(window);
+        let mut reference = Reference::default();
+        let mut caches = (
+            case.cache::<D, _>(&mut device),
+            case.cache::<D, _>(&mut reference),
+        );
+        let steps: [&[_]; 3] = [
+            &[(1, 0, 70), (2, 0, 90), (3, 0, 63)],
+            &[(3, 63, 65), (2, 90, 131), (0, 0, 1)],
+            &[(3, 65, 66), (2, 131, 140)],
+        ];
+        for pieces in steps {
+            for &(seq, start, _) in pieces as &[(usize, usize, usize)] {
+                // What no query sees any more may be anything.
+                let unseen = (start + 1).saturating_sub(window);
+                case.forget(&mut device, &mut caches.0, seq, unseen);
+                case.forget(&mut reference, &mut caches.1, seq, unseen);
+            }
+            let got = case.step(&mut device, &mut caches.0, pieces);
+            let expected = case.step(&mut reference, &mut caches.1, pieces);
+            assert!(
+                expected.iter().all(|x| x.is_finite()),
+                "the reference read garbage"
+            );
+            let what =
+                format!("{layout:?}, blocks of {block_size}, a window of {window}, {pieces:?}");
+            // As without a window.
+            assert_close(&what, &got, &expected, |_| 2e-5);
+        }
+    }
+}
+
+/// Sequences that overlap, or have fewer positions than queries, would have two threads write one row.
+pub fn tangled_batches_are_refused<D: Float, B: Formats<D>>() {
+    let Some(mut device) = B::start(3) else {
+        return;
+    };
+    let layout = HeadLayout {
+        q_heads: 2,
+        kv_heads: 1,
+        head_dim: 8,
+    };
+    let case = Case::random(&mut Random(20), layout, 4, &[8]);
+    let cache = case.cache::<D, _>(&mut device);
+    let qkv = put(&mut device, &[0.5; 8 * 32]);
+    let mut out = put(&mut device, &[0.0; 8 * 16]);
+    let tangled = [([0, 5, 2, 6], [8, 8, 8]), ([0, 2, 4, 8], [2, 2, 3])];
+    for (query_start, context_len) in tangled {
+        let query_start = Staged::put(&mut device, &query_start);
+        let context_len = Staged::put(&mut device, &context_len);
+        let table_start = Staged::put(&mut device, &[0, 0, 0]);
+        let blocks = Staged::put(&mut device, &case.tables[0]);
+        let batch = AttentionBatch {
+            seqs: 3,
+            max_query: 5,
+            query_start: query_start.get(),
+            context_len: context_len.get(),
+            table_start: table_start.get(),
+            blocks: blocks.get(),
+        };
+        let heads = Heads {
+            layout,
+            scale: SCALE,
+            window: None,
+        };
+        let layer = LayerCache {
+            cache: &cache,
+            layer: LAYER,
+        };
+        let launched = device.attention(&qkv, layer, batch, heads, &mut out);
+        let mut rows = vec![0.0; 8 * 16];
+        let error = launched.and_then(|()| device.read(&out, &mut rows));
+        let error = error.expect_err("refuses");
+        assert!(
+            matches!(
+                error,
+                DeviceError::Launch {
+                    op: "attention",
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        device.abandon();
+    }
+}
+
+pub fn is_batch_invariant<D: Float, B: Formats<D>>() {
     for (layout, block_size) in layouts() {
-        let case = Case::random(&mut random, layout, block_size, &[97, 40]);
+        is_invariant::<D, B>(layout, block_size, None);
+    }
+}
+
+pub fn windows_are_batch_invariant<D: Float, B: Formats<D>>() {
+    for window in [1, 20, 64, 90] {
+        for (layout, block_size) in layouts().skip(1).step_by(3) {
+            is_invariant::<D, B>(layout, block_size, Some(window));
+        }
+    }
+}
+
+/// One token at a time or many, one sequence or two, on one thread or several: the same bits.
+fn is_invariant<D: Float, B: Formats<D>>(
+    layout: HeadLayout,
+    block_size: usize,
+    window: Option<usize>,
+) {
+    let mut random = Random(11);
+    {
+        let mut case = Case::random(&mut random, layout, block_size, &[97, 40]);
+        case.window = window;
         let width = layout.q_width();
         // Position by position, the sequences one after the other, on one thread.
         let Some(mut device) = B::start(1) else {
@@ -241,7 +382,7 @@ pub fn is_batch_invariant<D: Float, B: Subject<D>>() {
         let mut cache = case.cache::<D, _>(&mut device);
         let alone = [0, 1].map(|seq| {
             (0..case.len(seq))
-                .flat_map(|p| case.step::<D, _>(&mut device, &mut cache, &[(seq, p, p + 1)]))
+                .flat_map(|p| case.step(&mut device, &mut cache, &[(seq, p, p + 1)]))
                 .collect::<Vec<f32>>()
         });
         for (i, chunk) in [1, 2, 5, 16, 33, 97].into_iter().enumerate() {
@@ -256,7 +397,7 @@ pub fn is_batch_invariant<D: Float, B: Subject<D>>() {
                     .filter(|seq| done[*seq] < case.len(*seq))
                     .map(|seq| (seq, done[seq], case.len(seq).min(done[seq] + chunk + seq)))
                     .collect();
-                let mut got = &case.step::<D, _>(&mut device, &mut cache, &pieces)[..];
+                let mut got = &case.step(&mut device, &mut cache, &pieces)[..];
                 for (seq, start, end) in pieces {
                     let (rows, rest) = got.split_at((end - start) * width);
                     let what = format!("{layout:?}, chunks of {chunk}, {threads} threads");

@@ -1,7 +1,6 @@
 //! Inputs that are random, and the same in every run with the same seed.
 
-use engine_runtime::backend::{HostMatrix, HostValues};
-use engine_runtime::dtype::BF16;
+use engine_runtime::dtype::{BF16, HostMatrix, HostValues};
 
 thread_local! {
     /// Of each test, which has a thread of its own, so that whichever fails shows it.

@@ -1,14 +1,14 @@
 //! Matrix products.
 
 use engine_runtime::backend::reference::Reference;
-use engine_runtime::backend::{HostMatrix, Ops};
-use engine_runtime::dtype::{Dense, Float};
+use engine_runtime::backend::{DeviceError, ExpertInput, Head, Linear, Projection, Routes};
+use engine_runtime::dtype::{Dense, Float, HostMatrix, HostValues};
 
 use super::inputs::{Random, Stored};
-use crate::{Subject, THREADS, assert_close, assert_same_bits, get, put};
+use crate::{Formats, THREADS, assert_close, assert_same_bits, get, put};
 
 /// out [rows, outputs] on a device.
-fn product<D: Float, B: Subject<D>>(
+fn product<D: Float, B: Formats<D>>(
     device: &mut B,
     parts: &[HostMatrix<'_>],
     x: &[f32],
@@ -16,13 +16,21 @@ fn product<D: Float, B: Subject<D>>(
 ) -> Vec<f32> {
     let (outputs, cols): (usize, _) = (parts.iter().map(|part| part.rows).sum(), parts[0].cols);
     let rows = x.len() / cols;
-    let matrix = Ops::<Dense<D>>::pack(device, "a matrix", parts).expect("packs");
-    let bias = bias.map(|bias| put(device, bias));
-    let x = put(device, x);
+    let array = put(device, x);
     let mut out = put(device, &vec![f32::NAN; rows * outputs]);
-    match bias {
-        Some(bias) => Ops::<Dense<D>>::matmul(device, &x, &matrix, Some(&bias), rows, &mut out),
-        None => Ops::<Dense<D>>::logits(device, &x, &matrix, rows, &mut out),
+    // The output head computes as a linear layer without a bias does.
+    match (bias, parts) {
+        (None, [table]) => {
+            let table = Head::<Dense<D>>::table(device, "a table", table).expect("packs");
+            device.logits(&array, &table, rows, &mut out)
+        }
+        _ => {
+            let w = Projection {
+                matrix: Linear::<Dense<D>>::pack(device, "a matrix", parts).expect("packs"),
+                bias: bias.map(|bias| put(device, bias)),
+            };
+            device.matmul(&array, &w, rows, &mut out)
+        }
     }
     .expect("launches");
     get(device, &out, rows * outputs)
@@ -45,14 +53,14 @@ fn magnitudes<D: Float>(parts: &[HostMatrix<'_>], x: &[f32]) -> Vec<f32> {
         .iter()
         .zip(&bytes)
         .map(|(part, bytes)| HostMatrix {
-            values: engine_runtime::backend::HostValues::F32(bytes),
+            values: HostValues::F32(bytes),
             ..*part
         })
         .collect();
     product::<D, _>(&mut reference, &parts, &positive(x.to_vec()), None)
 }
 
-pub fn agrees<D: Float, B: Subject<D>>() {
+pub fn agrees<D: Float, B: Formats<D>>() {
     let Some(mut device) = B::start(2) else {
         return;
     };
@@ -84,7 +92,7 @@ pub fn agrees<D: Float, B: Subject<D>>() {
     }
 }
 
-fn compare<D: Float, B: Subject<D>>(
+fn compare<D: Float, B: Formats<D>>(
     device: &mut B,
     what: &str,
     parts: &[HostMatrix<'_>],
@@ -100,7 +108,7 @@ fn compare<D: Float, B: Subject<D>>(
     });
 }
 
-pub fn is_batch_invariant<D: Float, B: Subject<D>>() {
+pub fn is_batch_invariant<D: Float, B: Formats<D>>() {
     let mut random = Random(2);
     let (cols, outputs) = (301, 147);
     let stored = Stored::random(&mut random, outputs, cols);
@@ -126,4 +134,140 @@ pub fn is_batch_invariant<D: Float, B: Subject<D>>() {
             assert_same_bits(&format!("{rows} rows, {threads} threads"), &together, alone);
         }
     }
+}
+
+/// Experts of `outputs` outputs each, gate and up as two parts.
+fn experts(random: &mut Random, count: usize, outputs: usize, cols: usize) -> Vec<[Stored; 2]> {
+    let first = outputs / 2;
+    (0..count)
+        .map(|_| [first, outputs - first].map(|rows| Stored::random(random, rows, cols)))
+        .collect()
+}
+
+/// Which experts each row goes to, ascending: none twice.
+fn choices(random: &mut Random, rows: usize, count: usize, per_row: usize) -> Vec<u32> {
+    let mut choices = Vec::new();
+    for _ in 0..rows {
+        let mut row: Vec<u32> = random.permutation(count)[..per_row]
+            .iter()
+            .map(|expert| *expert as u32)
+            .collect();
+        row.sort_unstable();
+        choices.extend(row);
+    }
+    choices
+}
+
+/// out [rows, per_row, outputs] on a device; `x` has a row for each pair if it is long enough, else one for each row.
+fn grouped<D: Float, B: Formats<D>>(
+    device: &mut B,
+    experts: &[[Stored; 2]],
+    x: &[f32],
+    choices: &[u32],
+    per_row: usize,
+) -> Result<Vec<f32>, DeviceError> {
+    let cols = experts[0][0].cols;
+    let outputs: usize = experts[0].iter().map(|part| part.rows).sum();
+    let parts: Vec<Vec<HostMatrix<'_>>> = experts
+        .iter()
+        .map(|parts| parts.iter().map(Stored::host).collect())
+        .collect();
+    let w = Linear::<Dense<D>>::pack_experts(device, "experts", &parts)?;
+    let routes = Routes {
+        per_row,
+        experts: put(device, choices),
+        weights: put(device, &vec![0.0; choices.len()]),
+    };
+    let array = put(device, x);
+    let mut out = put(device, &vec![f32::NAN; choices.len() * outputs]);
+    let input = match x.len() == choices.len() * cols && per_row > 1 {
+        true => ExpertInput::Own(&array),
+        false => ExpertInput::Shared(&array),
+    };
+    device.grouped_matmul(input, &w, &routes, choices.len() / per_row, &mut out)?;
+    let mut data = vec![0.0; choices.len() * outputs];
+    device.read(&out, &mut data)?;
+    Ok(data)
+}
+
+pub fn experts_agree<D: Float, B: Formats<D>>() {
+    let Some(mut device) = B::start(3) else {
+        return;
+    };
+    let mut random = Random(21);
+    let sizes = [
+        (1, 1, 1, 3, 2),
+        (1, 8, 2, 64, 64),
+        (5, 4, 4, 33, 31),
+        (13, 3, 2, 70, 66),
+        (50, 16, 3, 31, 130),
+    ];
+    for (rows, count, per_row, outputs, cols) in sizes {
+        let experts = experts(&mut random, count, outputs, cols);
+        let choices = choices(&mut random, rows, count, per_row);
+        for inputs in [rows, rows * per_row] {
+            let x = random.bf16_values(inputs * cols);
+            let run = |device: &mut B| grouped::<D, _>(device, &experts, &x, &choices, per_row);
+            let got = run(&mut device).expect("launches");
+            let mut reference = Reference::default();
+            let expected = grouped::<D, _>(&mut reference, &experts, &x, &choices, per_row);
+            let expected = expected.expect("launches");
+            // As of a matrix alone: products below 8, an error of 2^-24 of their sum a step at most.
+            let what = format!("{rows} rows, {per_row} of {count} experts, {inputs} inputs");
+            assert_close(&what, &got, &expected, |_| {
+                8.0 * cols as f32 * 2_f32.powi(-18)
+            });
+        }
+    }
+}
+
+/// An expert's output is that of its matrix alone, whatever chose it beside.
+pub fn experts_are_batch_invariant<D: Float, B: Formats<D>>() {
+    let mut random = Random(22);
+    let (rows, count, per_row, outputs, cols) = (40, 6, 2, 67, 131);
+    let experts = experts(&mut random, count, outputs, cols);
+    let choices = choices(&mut random, rows, count, per_row);
+    let x = random.values(rows * cols);
+    let Some(mut device) = B::start(1) else {
+        return;
+    };
+    let mut alone = Vec::new();
+    for (pair, expert) in choices.iter().enumerate() {
+        let x = &x[pair / per_row * cols..][..cols];
+        let parts = experts[*expert as usize].each_ref().map(Stored::host);
+        alone.extend(product::<D, _>(&mut device, &parts, x, None));
+    }
+    for threads in THREADS {
+        let Some(mut device) = B::start(threads) else {
+            return;
+        };
+        for len in [1, 2, 13, 40] {
+            let first = random.below(rows + 1 - len);
+            let pairs = first * per_row..(first + len) * per_row;
+            let x = &x[first * cols..(first + len) * cols];
+            let chosen = &choices[pairs.clone()];
+            let got = grouped::<D, _>(&mut device, &experts, x, chosen, per_row);
+            let expected = &alone[pairs.start * outputs..pairs.end * outputs];
+            let what = format!("{len} rows, {threads} threads");
+            assert_same_bits(&what, &got.expect("launches"), expected);
+        }
+    }
+}
+
+pub fn wrong_experts_are_refused<D: Float, B: Formats<D>>() {
+    let Some(mut device) = B::start(2) else {
+        return;
+    };
+    let mut random = Random(23);
+    let experts = experts(&mut random, 3, 8, 16);
+    let x = random.values(16);
+    for wrong in [3, u32::MAX] {
+        let error = grouped::<D, _>(&mut device, &experts, &x, &[0, wrong], 2);
+        assert_eq!(
+            error.expect_err("refuses").to_string(),
+            format!("grouped_matmul failed on the device: expert {wrong} of 3")
+        );
+        device.abandon();
+    }
+    grouped::<D, _>(&mut device, &experts, &x, &[0, 2], 2).expect("the device is still usable");
 }

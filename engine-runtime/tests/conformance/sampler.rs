@@ -1,8 +1,7 @@
 //! Processing logits, drawing, logprobs.
 
 use engine_runtime::backend::reference::Reference;
-use engine_runtime::backend::{LogitEdit, NO_TOKEN, Ops, SamplingRow, SamplingTable, SeenToken};
-use engine_runtime::dtype::{Dense, Float};
+use engine_runtime::backend::{LogitEdit, NO_TOKEN, SamplingRow, SamplingTable, SeenToken};
 
 use super::inputs::Random;
 use crate::{Staged, Subject, THREADS, assert_close, assert_same_bits, get, put};
@@ -125,25 +124,19 @@ impl Case {
     }
 
     /// The scores that the device makes of the logits.
-    fn process<D: Float, B: Subject<D>>(&self, device: &mut B) -> Vec<f32> {
+    fn process<B: Subject>(&self, device: &mut B) -> Vec<f32> {
         let tables = Tables::put(device, self);
         let logits = put(device, &self.logits);
         let rows = self.rows.len();
         let mut scores = put(device, &vec![f32::NAN; rows * self.vocab]);
-        Ops::<Dense<D>>::process_logits(
-            device,
-            &logits,
-            tables.get(),
-            rows,
-            self.vocab,
-            &mut scores,
-        )
-        .expect("launches");
+        device
+            .process_logits(&logits, tables.get(self.vocab), &mut scores)
+            .expect("launches");
         get(device, &scores, rows * self.vocab)
     }
 
     /// One result a row from given scores: the drawn token, and what `logprobs` writes behind `token` if it is given.
-    fn results<D: Float, B: Subject<D>>(
+    fn results<B: Subject>(
         &self,
         device: &mut B,
         scores: &[f32],
@@ -159,22 +152,13 @@ impl Case {
         }
         let mut results = put(device, &results);
         if tokens.is_none() {
-            let table = tables.get();
-            Ops::<Dense<D>>::sample(device, &scores, table, rows, vocab, &mut results, STRIDE)
+            device
+                .sample(&scores, tables.get(vocab), &mut results, STRIDE)
                 .expect("launches");
         }
-        let table = tables.get();
-        Ops::<Dense<D>>::logprobs(
-            device,
-            &logits,
-            &scores,
-            table,
-            rows,
-            vocab,
-            &mut results,
-            STRIDE,
-        )
-        .expect("launches");
+        device
+            .logprobs(&logits, &scores, tables.get(vocab), &mut results, STRIDE)
+            .expect("launches");
         get(device, &results, rows * STRIDE)
             .chunks(STRIDE)
             .map(<[u32]>::to_vec)
@@ -198,8 +182,9 @@ impl<B: engine_runtime::backend::Backend> Tables<B> {
         }
     }
 
-    fn get(&self) -> SamplingTable<'_, B> {
+    fn get(&self, vocab: usize) -> SamplingTable<'_, B> {
         SamplingTable {
+            vocab,
             rows: self.rows.get(),
             seen: self.seen.get(),
             edits: self.edits.get(),
@@ -209,7 +194,7 @@ impl<B: engine_runtime::backend::Backend> Tables<B> {
 
 const VOCABS: [usize; 6] = [1, 3, 31, 33, 500, 2001];
 
-pub fn process_agrees<D: Float, B: Subject<D>>() {
+pub fn process_agrees<B: Subject>() {
     let Some(mut device) = B::start(3) else {
         return;
     };
@@ -217,11 +202,9 @@ pub fn process_agrees<D: Float, B: Subject<D>>() {
     for vocab in VOCABS {
         for _ in 0..8 {
             let case = Case::random(&mut random, 20, vocab);
-            let got = case.process::<D, _>(&mut device);
-            let expected = case.process::<D, _>(&mut Reference::default());
-            let whole = case
-                .untruncated()
-                .process::<D, _>(&mut Reference::default());
+            let got = case.process(&mut device);
+            let expected = case.process(&mut Reference::default());
+            let whole = case.untruncated().process(&mut Reference::default());
             let rows = got.chunks(vocab).zip(expected.chunks(vocab));
             for (i, (got, expected)) in rows.enumerate() {
                 let whole = &whole[i * vocab..(i + 1) * vocab];
@@ -250,7 +233,7 @@ fn compare_scores(got: &[f32], expected: &[f32], whole: &[f32], row: &SamplingRo
     }
 }
 
-pub fn sample_agrees<D: Float, B: Subject<D>>() {
+pub fn sample_agrees<B: Subject>() {
     let Some(mut device) = B::start(3) else {
         return;
     };
@@ -259,9 +242,9 @@ pub fn sample_agrees<D: Float, B: Subject<D>>() {
     for vocab in VOCABS {
         for _ in 0..8 {
             let case = Case::random(&mut random, 20, vocab);
-            let scores = case.process::<D, _>(&mut Reference::default());
-            let got = case.results::<D, _>(&mut device, &scores, None);
-            let expected = case.results::<D, _>(&mut Reference::default(), &scores, None);
+            let scores = case.process(&mut Reference::default());
+            let got = case.results(&mut device, &scores, None);
+            let expected = case.results(&mut Reference::default(), &scores, None);
             for (i, row) in case.rows.iter().enumerate() {
                 let scores = &scores[i * vocab..(i + 1) * vocab];
                 let (got, expected) = (got[i][0], expected[i][0]);
@@ -277,8 +260,8 @@ pub fn sample_agrees<D: Float, B: Subject<D>>() {
             }
         }
     }
-    draws_behind_the_uniform::<D, B>(&mut device);
-    rows_share_logits::<D, B>(&mut device);
+    draws_behind_the_uniform(&mut device);
+    rows_share_logits(&mut device);
     assert!(
         drawn.contains(&NO_TOKEN) && drawn.len() > 100,
         "too little was drawn"
@@ -286,7 +269,7 @@ pub fn sample_agrees<D: Float, B: Subject<D>>() {
 }
 
 /// Four equal tokens, and numbers at which the cumulative probability is exact: it must exceed the number.
-fn draws_behind_the_uniform<D: Float, B: Subject<D>>(device: &mut B) {
+fn draws_behind_the_uniform<B: Subject>(device: &mut B) {
     let rows: Vec<SamplingRow> = [0.0, 0.25, 0.5, 0.75]
         .into_iter()
         .zip(0..)
@@ -303,13 +286,13 @@ fn draws_behind_the_uniform<D: Float, B: Subject<D>>(device: &mut B) {
         seen: vec![],
         edits: vec![],
     };
-    let results = case.results::<D, _>(device, &case.logits, None);
+    let results = case.results(device, &case.logits, None);
     let drawn: Vec<u32> = results.iter().map(|result| result[0]).collect();
     assert_eq!(drawn, [1, 2, 4, 5]);
 }
 
 /// Three rows with numbers of their own choose from the second of two rows of logits, and report of it.
-fn rows_share_logits<D: Float, B: Subject<D>>(device: &mut B) {
+fn rows_share_logits<B: Subject>(device: &mut B) {
     let row = |uniform| SamplingRow {
         uniform,
         logits_row: 1,
@@ -322,13 +305,13 @@ fn rows_share_logits<D: Float, B: Subject<D>>(device: &mut B) {
         seen: vec![],
         edits: vec![],
     };
-    let scores = case.process::<D, _>(device);
+    let scores = case.process(device);
     assert_eq!(scores, [1.0; 12]);
-    for result in case.results::<D, _>(device, &scores, Some(&[0, 1, 3])) {
+    for result in case.results(device, &scores, Some(&[0, 1, 3])) {
         assert!((f32::from_bits(result[1]) - 0.25_f32.ln()).abs() < 1e-6);
         assert_eq!(result[2], 1, "the rank among equals");
     }
-    let drawn = case.results::<D, _>(device, &scores, None);
+    let drawn = case.results(device, &scores, None);
     let drawn: Vec<u32> = drawn.iter().map(|result| result[0]).collect();
     assert_eq!(drawn, [0, 1, 3]);
 }
@@ -349,7 +332,7 @@ fn between(scores: &[f32], a: u32, b: u32) -> f64 {
     weights[a + 1..b].iter().sum::<f64>() / weights.iter().sum::<f64>()
 }
 
-pub fn logprobs_agree<D: Float, B: Subject<D>>() {
+pub fn logprobs_agree<B: Subject>() {
     let Some(mut device) = B::start(3) else {
         return;
     };
@@ -357,15 +340,15 @@ pub fn logprobs_agree<D: Float, B: Subject<D>>() {
     for vocab in VOCABS {
         for _ in 0..8 {
             let case = Case::random(&mut random, 20, vocab);
-            let scores = case.process::<D, _>(&mut Reference::default());
+            let scores = case.process(&mut Reference::default());
             let tokens: Vec<u32> = (0..20)
                 .map(|_| match random.below(10) {
                     0 => NO_TOKEN,
                     _ => random.below(vocab) as u32,
                 })
                 .collect();
-            let got = case.results::<D, _>(&mut device, &scores, Some(&tokens));
-            let expected = case.results::<D, _>(&mut Reference::default(), &scores, Some(&tokens));
+            let got = case.results(&mut device, &scores, Some(&tokens));
+            let expected = case.results(&mut Reference::default(), &scores, Some(&tokens));
             for ((got, expected), row) in got.iter().zip(&expected).zip(&case.rows) {
                 let ids = |result: &[u32]| -> Vec<u32> {
                     let pairs = result[3..].chunks(2).map(|pair| pair[0]);
@@ -391,15 +374,15 @@ pub fn logprobs_agree<D: Float, B: Subject<D>>() {
     }
 }
 
-pub fn is_batch_invariant<D: Float, B: Subject<D>>() {
+pub fn is_batch_invariant<B: Subject>() {
     let mut random = Random(15);
     let (rows, vocab) = (40, 777);
     let case = Case::random(&mut random, rows, vocab);
     let Some(mut device) = B::start(1) else {
         return;
     };
-    let scores = case.process::<D, _>(&mut device);
-    let results = case.results::<D, _>(&mut device, &scores, None);
+    let scores = case.process(&mut device);
+    let results = case.results(&mut device, &scores, None);
     for threads in THREADS {
         let Some(mut device) = B::start(threads) else {
             return;
@@ -407,10 +390,10 @@ pub fn is_batch_invariant<D: Float, B: Subject<D>>() {
         for len in [1, 2, 7, 40] {
             for start in (0..rows).step_by(len).filter(|start| start + len <= rows) {
                 let part = case.part(start, start + len);
-                let got = part.process::<D, _>(&mut device);
+                let got = part.process(&mut device);
                 let expected = &scores[start * vocab..(start + len) * vocab];
                 assert_same_bits("scores", &got, expected);
-                let got = part.results::<D, _>(&mut device, expected, None);
+                let got = part.results(&mut device, expected, None);
                 assert_eq!(
                     got,
                     results[start..start + len],

@@ -92,7 +92,8 @@ pub(super) fn smallest() -> Vec<Binding> {
         .collect()
 }
 
-fn base(backend: Type, model: Type, weights: WeightFormat, dtype: Dtype) -> [Binding; 3] {
+/// Head and cache are in the profile's dtype, whatever the format of the weights.
+fn base(backend: Type, model: Type, weights: WeightFormat, dtype: Dtype) -> [Binding; 5] {
     let bind = |name, bound| Binding { name, bound };
     let dtype = Type::of(DTYPE, dtype.name().to_ascii_uppercase());
     [
@@ -100,8 +101,10 @@ fn base(backend: Type, model: Type, weights: WeightFormat, dtype: Dtype) -> [Bin
         bind("Model", model),
         bind(
             "Weights",
-            Type::of(DTYPE, camel(weights.name())).with(dtype),
+            Type::of(DTYPE, camel(weights.name())).with(dtype.clone()),
         ),
+        bind("Head", Type::of(DTYPE, "Dense").with(dtype.clone())),
+        bind("Cache", Type::of(DTYPE, "Plain").with(dtype)),
     ]
 }
 

@@ -11,10 +11,10 @@ use std::ops::Range;
 use super::cache::Cache;
 use super::exp::exp;
 use super::isa::{Dot, Isa, Kernel, MAX_LANES};
-use super::memory::{Parts, Scratch};
+use super::memory::{Disjoint, Scratch};
 use super::pool::Pool;
 use super::rows::{load, store};
-use crate::backend::HeadLayout;
+use crate::backend::Heads;
 use crate::dtype::Float;
 
 /// Positions of a tile. A multiple of two vectors of every instruction set.
@@ -42,8 +42,7 @@ pub(super) struct Attention<'a, D> {
     pub cache: &'a Cache<D>,
     pub layer: usize,
     pub queries: Queries<'a>,
-    pub layout: HeadLayout,
-    pub scale: f32,
+    pub heads: Heads,
 }
 
 thread_local! {
@@ -55,8 +54,8 @@ impl<D: Float> Attention<'_, D> {
     pub fn launch<I: Dot<D>>(self, isa: I, pool: &mut Pool, out: &mut [f32]) {
         let chunks = self.queries.max_query.div_ceil(ROWS);
         let seqs = self.queries.context_len.len();
-        let heads = self.layout.kv_heads;
-        let out = Parts::new(out);
+        let heads = self.heads.layout.kv_heads;
+        let out = Disjoint::new(out);
         pool.run(seqs * chunks * heads, |task| {
             let (seq, chunk, kv_head) = (
                 task / heads % seqs,
@@ -86,7 +85,7 @@ impl<D: Float> Attention<'_, D> {
 
     /// Query heads of a kv head.
     fn group(&self) -> usize {
-        self.layout.q_heads / self.layout.kv_heads
+        self.heads.layout.q_heads / self.heads.layout.kv_heads
     }
 }
 
@@ -98,7 +97,7 @@ struct Work<'a, D> {
     /// Of the first row.
     position: usize,
     kv_head: usize,
-    out: Parts<'a, f32>,
+    out: Disjoint<'a, f32>,
 }
 
 struct Task<'a, 's, D> {
@@ -166,30 +165,32 @@ impl<I: Dot<D>, D: Float> Kernel<I> for Task<'_, '_, D> {
     #[inline(always)]
     fn run(self, isa: I) {
         let work = self.work;
-        let (group, dim) = (work.call.group(), work.call.layout.head_dim);
+        let (group, dim) = (work.call.group(), work.call.heads.layout.head_dim);
         let mut state = State::new::<I>(self.scratch, work.rows.len(), group, dim);
         let together = I::TILE_ROWS.min(MAX_HEADS);
         work.load_queries(together, &mut state);
-        let last = work.position + work.rows.len() - 1;
-        for first in (0..=last).step_by(TILE) {
-            work.load_tile(isa, first, TILE.min(last + 1 - first), &mut state);
+        let heads = work.call.heads;
+        // What some query of the task sees; each query sees a part of it.
+        let seen = heads.first_seen(work.position)..work.position + work.rows.len();
+        for first in (seen.start / TILE * TILE..seen.end).step_by(TILE) {
+            work.load_tile(isa, first, cut(&seen, first), &mut state);
             for row in 0..work.rows.len() {
                 let position = work.position + row;
-                if position < first {
+                let seen = cut(&(heads.first_seen(position)..position + 1), first);
+                if seen.is_empty() {
                     continue;
                 }
-                let valid = TILE.min(position + 1 - first);
                 for head in (0..group).step_by(together) {
                     let at = row * group + head;
                     match together.min(group - head) {
-                        1 => add_tile::<I, 1>(isa, &mut state, dim, at, valid),
-                        2 => add_tile::<I, 2>(isa, &mut state, dim, at, valid),
-                        3 => add_tile::<I, 3>(isa, &mut state, dim, at, valid),
-                        4 => add_tile::<I, 4>(isa, &mut state, dim, at, valid),
-                        5 => add_tile::<I, 5>(isa, &mut state, dim, at, valid),
-                        6 => add_tile::<I, 6>(isa, &mut state, dim, at, valid),
-                        7 => add_tile::<I, 7>(isa, &mut state, dim, at, valid),
-                        8 => add_tile::<I, 8>(isa, &mut state, dim, at, valid),
+                        1 => add_tile::<I, 1>(isa, &mut state, dim, at, &seen),
+                        2 => add_tile::<I, 2>(isa, &mut state, dim, at, &seen),
+                        3 => add_tile::<I, 3>(isa, &mut state, dim, at, &seen),
+                        4 => add_tile::<I, 4>(isa, &mut state, dim, at, &seen),
+                        5 => add_tile::<I, 5>(isa, &mut state, dim, at, &seen),
+                        6 => add_tile::<I, 6>(isa, &mut state, dim, at, &seen),
+                        7 => add_tile::<I, 7>(isa, &mut state, dim, at, &seen),
+                        8 => add_tile::<I, 8>(isa, &mut state, dim, at, &seen),
                         _ => unreachable!("at most MAX_HEADS heads together"),
                     }
                 }
@@ -199,10 +200,16 @@ impl<I: Dot<D>, D: Float> Kernel<I> for Task<'_, '_, D> {
     }
 }
 
+/// The part of `positions` that lies in the tile at `first`, relative to it.
+fn cut(positions: &Range<usize>, first: usize) -> Range<usize> {
+    let place = |position: usize| position.saturating_sub(first).min(TILE);
+    place(positions.start)..place(positions.end)
+}
+
 impl<D: Float> Work<'_, D> {
     /// Scales the queries. Heads that are computed together are interleaved: [head_dim, heads].
     fn load_queries(&self, together: usize, state: &mut State<'_>) {
-        let (group, layout) = (self.call.group(), self.call.layout);
+        let (group, layout) = (self.call.group(), self.call.heads.layout);
         let dim = layout.head_dim;
         for (i, row) in self.rows.clone().enumerate() {
             let heads = &self.call.qkv[row * layout.width() + self.kv_head * group * dim..];
@@ -212,23 +219,32 @@ impl<D: Float> Work<'_, D> {
                 let count = heads.len() / dim;
                 for (head, values) in heads.chunks_exact(dim).enumerate() {
                     for (to, from) in queries[head..].iter_mut().step_by(count).zip(values) {
-                        *to = from * self.call.scale;
+                        *to = from * self.call.heads.scale;
                     }
                 }
             }
         }
     }
 
-    /// Widens the cached positions `first..first + valid`, and none behind them.
+    /// Widens the positions `seen` of the tile at `first`, and none beside them.
     #[inline(always)]
-    fn load_tile<I: Dot<D>>(&self, isa: I, first: usize, valid: usize, state: &mut State<'_>) {
-        let (size, dim) = (self.call.cache.block_size(), self.call.layout.head_dim);
+    fn load_tile<I: Dot<D>>(
+        &self,
+        isa: I,
+        first: usize,
+        seen: Range<usize>,
+        state: &mut State<'_>,
+    ) {
+        let (size, dim) = (
+            self.call.cache.block_size(),
+            self.call.heads.layout.head_dim,
+        );
         let queries = self.call.queries;
         let table = &queries.blocks[queries.table_start[self.seq] as usize..];
-        let mut done = 0;
-        while done < valid {
+        let mut done = seen.start;
+        while done < seen.end {
             let (index, offset) = ((first + done) / size, (first + done) % size);
-            let run = (size - offset).min(valid - done);
+            let run = (size - offset).min(seen.end - done);
             let block =
                 self.call
                     .cache
@@ -249,12 +265,12 @@ impl<D: Float> Work<'_, D> {
     /// Divides by the totals and writes the output.
     #[inline(always)]
     fn finish<I: Isa>(&self, isa: I, state: &State<'_>) {
-        let (group, layout) = (self.call.group(), self.call.layout);
+        let (group, layout) = (self.call.group(), self.call.heads.layout);
         let dim = layout.head_dim;
         for (i, row) in self.rows.clone().enumerate() {
             let start = row * layout.q_width() + self.kv_head * group * dim;
             // SAFETY: rows and kv head belong to this task.
-            let out = unsafe { self.out.part(start, group * dim) };
+            let out = unsafe { self.out.slice(start, group * dim) };
             for (head, out) in out.chunks_exact_mut(dim).enumerate() {
                 let at = i * group + head;
                 let total = isa.splat(state.totals[at]);
@@ -267,17 +283,19 @@ impl<D: Float> Work<'_, D> {
     }
 }
 
-/// Adds the first `valid` positions of the tile to `M` heads of one row, `at` the first of them.
+/// Adds the positions `seen` of the tile to `M` heads of one row, `at` the first of them.
 #[inline(always)]
 fn add_tile<I: Isa, const M: usize>(
     isa: I,
     state: &mut State<'_>,
     dim: usize,
     at: usize,
-    valid: usize,
+    seen: &Range<usize>,
 ) {
     let queries = &state.queries[at * dim..(at + M) * dim];
-    for columns in (0..valid).step_by(2 * I::LANES) {
+    // Lanes hold fixed places of the tile, whatever is seen of it: what lies before gets no weight.
+    let start = seen.start / (2 * I::LANES) * (2 * I::LANES);
+    for columns in (start..seen.end).step_by(2 * I::LANES) {
         let mut scores = [[isa.splat(0.0); 2]; M];
         for (keys, queries) in state.keys.chunks_exact(TILE).zip(queries.chunks_exact(M)) {
             let keys = pair(isa, &keys[columns..]);
@@ -287,7 +305,10 @@ fn add_tile<I: Isa, const M: usize>(
             put(isa, *scores, &mut state.weights[head * TILE + columns..]);
         }
     }
-    let factors = soften::<I, M>(isa, state, at, valid);
+    for weights in state.weights.as_chunks_mut::<TILE>().0.iter_mut().take(M) {
+        weights[start..seen.start].fill(f32::NEG_INFINITY);
+    }
+    let factors = soften::<I, M>(isa, state, at, start..seen.end);
     let width = state.width;
     let weights: &[[f32; TILE]; M] = state
         .weights
@@ -302,8 +323,8 @@ fn add_tile<I: Isa, const M: usize>(
             let before = pair(isa, &state.sums[(at + head) * width + columns..]);
             *sums = [isa.mul(before[0], factor), isa.mul(before[1], factor)];
         }
-        let values = state.values.chunks_exact(width).take(valid.min(TILE));
-        for (position, values) in values.enumerate() {
+        let values = state.values[seen.start * width..].chunks_exact(width);
+        for (position, values) in (seen.start..seen.end.min(TILE)).zip(values) {
             let values = pair(isa, &values[columns..]);
             multiply(isa, &mut sums, values, |head| weights[head][position]);
         }
@@ -313,14 +334,14 @@ fn add_tile<I: Isa, const M: usize>(
     }
 }
 
-/// Turns the first `valid` scores of `M` heads into weights relative to the largest so far, and adds them to the totals.
+/// Turns the scores `seen` of `M` heads into weights relative to the largest so far, and adds them to the totals.
 /// Returns what the sums so far must be multiplied by.
 #[inline(always)]
 fn soften<I: Isa, const M: usize>(
     isa: I,
     state: &mut State<'_>,
     at: usize,
-    valid: usize,
+    seen: Range<usize>,
 ) -> [f32; MAX_LANES] {
     let heads = state.weights.as_chunks_mut::<TILE>().0;
     let (largest, totals) = (
@@ -329,7 +350,8 @@ fn soften<I: Isa, const M: usize>(
     );
     let mut factors = [0.0; MAX_LANES];
     for (head, largest) in largest.iter_mut().enumerate() {
-        let (vectors, rest) = heads[head][..valid].split_at(valid / I::LANES * I::LANES);
+        let scores = &heads[head][seen.clone()];
+        let (vectors, rest) = scores.split_at(scores.len() / I::LANES * I::LANES);
         let mut vector = isa.splat(*largest);
         for scores in vectors.chunks_exact(I::LANES) {
             vector = isa.max(load(isa, scores), vector);
@@ -344,7 +366,7 @@ fn soften<I: Isa, const M: usize>(
     for (head, total) in totals.iter_mut().enumerate() {
         let shift = isa.splat(largest[head]);
         let mut sum = isa.splat(0.0);
-        for scores in heads[head][..valid].chunks_mut(I::LANES) {
+        for scores in heads[head][seen.clone()].chunks_mut(I::LANES) {
             let weights = exp(isa, isa.sub(load(isa, scores), shift));
             store(isa, weights, scores);
             // A short last vector is read back, without what its padding became.

@@ -3,7 +3,7 @@
 //! Keys lie transposed in their block, [layers, blocks, kv_heads, head_dim, block_size], so that a vector register
 //! takes as many positions of one dimension; values lie [layers, blocks, kv_heads, block_size, head_dim].
 
-use super::memory::{Array, Parts};
+use super::memory::{Array, Disjoint};
 use super::pool::Pool;
 use crate::backend::{CacheShape, DeviceError, HeadLayout};
 use crate::dtype::Float;
@@ -95,8 +95,8 @@ impl<D: Float> Cache<D> {
             .map(|&slot| self.start(layer, slot as usize / size, 0))
             .collect();
         let (keys, values) = (
-            Parts::new(self.keys.get_mut()),
-            Parts::new(self.values.get_mut()),
+            Disjoint::new(self.keys.get_mut()),
+            Disjoint::new(self.values.get_mut()),
         );
         pool.run(tasks, |task| {
             let heads = task * layout.kv_heads / tasks..(task + 1) * layout.kv_heads / tasks;
@@ -106,14 +106,14 @@ impl<D: Float> Cache<D> {
                 let (k, v) = row[layout.q_width()..].split_at(layout.kv_heads * dim);
                 for head in heads.clone() {
                     let start = start + head * size * dim;
-                    // SAFETY: a slot belongs to one row, and its elements of a head to one task.
-                    let values = unsafe { values.part(start + offset * dim, dim) };
+                    // SAFETY: a head's elements belong to one task, which writes row after row.
+                    let values = unsafe { values.slice(start + offset * dim, dim) };
                     for (to, from) in values.iter_mut().zip(&v[head * dim..]) {
                         *to = D::from_f32(*from);
                     }
                     for (i, from) in k[head * dim..(head + 1) * dim].iter().enumerate() {
                         // SAFETY: as above.
-                        let key = unsafe { keys.part(start + i * size + offset, 1) };
+                        let key = unsafe { keys.slice(start + i * size + offset, 1) };
                         key[0] = D::from_f32(*from);
                     }
                 }

@@ -144,22 +144,22 @@ pub trait Kernel<I: Isa> {
 
 /// Products of weights in `D` with activations, on this instruction set.
 ///
-/// A *step* is `GROUP` consecutive columns, of weights [2 * LANES outputs, GROUP] and of one row of activations.
-/// Accumulators add step after step, so that every output is one chain in column order.
+/// A *group* is `GROUP` consecutive columns, of weights [2 * LANES outputs, GROUP] and of one row of activations.
+/// Accumulators add group after group, so that every output is one chain in column order.
 #[diagnostic::on_unimplemented(
     message = "the instruction set `{Self}` has no kernels for weights in `{D}`",
     note = "choose another `[model] dtype` or another `target` in the profile"
 )]
 pub trait Dot<D: Float>: Isa {
-    /// Columns of a step: 1 or 2.
+    /// Columns of a group: 1 or 2.
     const GROUP: usize;
-    /// One row's activations of a step.
-    type Step: bytemuck::Pod + Send + Sync;
-    /// A step's weights in registers.
+    /// One row's activations of a group.
+    type Group: bytemuck::Pod + Send + Sync;
+    /// A group's weights in registers.
     type Weights: Copy;
 
-    /// Activations of one row, `x` `[cols]`, to `steps` [cols / GROUP, rounded up]; zero behind the last column.
-    fn steps(self, x: &[f32], steps: &mut [Self::Step]);
+    /// Activations of one row, `x` `[cols]`, to `groups` [cols / GROUP, rounded up]; zero behind the last column.
+    fn group(self, x: &[f32], groups: &mut [Self::Group]);
 
     /// to = from, which is as long
     fn widen(self, from: &[D], to: &mut [f32]);
@@ -173,7 +173,7 @@ pub trait Dot<D: Float>: Isa {
         self,
         sums: [Self::Vector; 2],
         weights: Self::Weights,
-        x: Self::Step,
+        x: Self::Group,
     ) -> [Self::Vector; 2];
 }
 

@@ -38,18 +38,18 @@ impl<I: Isa> Cpu<I> {
     where
         I: Dot<D>,
     {
-        const STEPS: usize = 1 << 20;
+        const GROUPS: usize = 1 << 20;
         let (isa, threads) = (self.isa, self.threads());
         let time = best(|| {
             self.pool.run(threads, |_| {
                 let weights = [D::default(); 4 * super::isa::MAX_LANES];
                 black_box(isa.enter(Peak::<D> {
                     weights: black_box(&weights),
-                    steps: STEPS,
+                    groups: GROUPS,
                 }));
             });
         });
-        let flops = 2 * threads * STEPS * CHAINS * 2 * I::LANES * I::GROUP;
+        let flops = 2 * threads * GROUPS * CHAINS * 2 * I::LANES * I::GROUP;
         flops as f64 / time.as_secs_f64()
     }
 }
@@ -95,9 +95,9 @@ impl<I: Isa> Kernel<I> for Read<'_> {
 const CHAINS: usize = 6;
 
 struct Peak<'a, D> {
-    /// One step.
+    /// One group.
     weights: &'a [D; 4 * super::isa::MAX_LANES],
-    steps: usize,
+    groups: usize,
 }
 
 impl<I: Dot<D>, D: Float> Kernel<I> for Peak<'_, D> {
@@ -107,12 +107,12 @@ impl<I: Dot<D>, D: Float> Kernel<I> for Peak<'_, D> {
     fn run(self, isa: I) -> f32 {
         // SAFETY: the array holds 2 * LANES * GROUP weights for the widest instruction set.
         let weights = unsafe { isa.weights(self.weights.as_ptr()) };
-        let mut step = [bytemuck::Zeroable::zeroed()];
-        isa.steps(&[1.0; 2][..I::GROUP], &mut step);
+        let mut group = [bytemuck::Zeroable::zeroed()];
+        isa.group(&[1.0; 2][..I::GROUP], &mut group);
         let mut sums = [[isa.splat(0.0); 2]; CHAINS];
-        for _ in 0..self.steps {
+        for _ in 0..self.groups {
             for sums in &mut sums {
-                *sums = isa.accumulate(*sums, weights, step[0]);
+                *sums = isa.accumulate(*sums, weights, group[0]);
             }
         }
         let mut total = 0.0;

@@ -1,7 +1,7 @@
 //! Weight matrices in panels.
 //!
-//! A panel holds two vectors of outputs, and for each step of columns their weights together:
-//! [outputs / (2 * LANES), steps, 2 * LANES, GROUP]. So one vector register holds the weights of as many outputs, each
+//! A panel holds two vectors of outputs, and for each group of columns their weights together:
+//! [outputs / (2 * LANES), groups, 2 * LANES, GROUP]. So one vector register holds the weights of as many outputs, each
 //! output's sum is one chain in one lane, and a panel is read from front to end.
 
 use std::any::TypeId;
@@ -10,10 +10,10 @@ use std::marker::PhantomData;
 use half::{bf16, f16};
 
 use super::isa::Dot;
-use super::memory::{Array, Parts};
+use super::memory::{Array, Disjoint};
 use super::pool::Pool;
-use crate::backend::{DeviceError, HostMatrix, HostValues};
-use crate::dtype::Float;
+use crate::backend::DeviceError;
+use crate::dtype::{Float, HostMatrix, HostValues};
 
 const _: () = assert!(
     cfg!(target_endian = "little"),
@@ -32,7 +32,7 @@ impl<I: Dot<D>, D: Float> Matrix<I, D> {
     /// Outputs of a panel.
     pub(super) const PANEL: usize = 2 * I::LANES;
 
-    pub(super) fn steps(&self) -> usize {
+    pub(super) fn groups(&self) -> usize {
         self.cols.div_ceil(I::GROUP)
     }
 
@@ -46,17 +46,17 @@ impl<I: Dot<D>, D: Float> Matrix<I, D> {
     }
 
     pub(super) fn panel_len(&self) -> usize {
-        self.steps() * Self::PANEL * I::GROUP
+        self.groups() * Self::PANEL * I::GROUP
     }
 
-    /// out [cols] = the weights of one output.
-    pub(super) fn row(&self, row: usize, out: &mut [f32]) {
+    /// out [cols] = scale * the weights of one output.
+    pub(super) fn row(&self, row: usize, scale: f32, out: &mut [f32]) {
         let panel = self.panel(row / Self::PANEL);
-        let steps = panel.chunks_exact(Self::PANEL * I::GROUP);
+        let groups = panel.chunks_exact(Self::PANEL * I::GROUP);
         let lane = row % Self::PANEL * I::GROUP;
-        for (out, step) in out.chunks_mut(I::GROUP).zip(steps) {
-            for (out, weight) in out.iter_mut().zip(&step[lane..]) {
-                *out = weight.to_f32();
+        for (out, group) in out.chunks_mut(I::GROUP).zip(groups) {
+            for (out, weight) in out.iter_mut().zip(&group[lane..]) {
+                *out = scale * weight.to_f32();
             }
         }
     }
@@ -64,24 +64,28 @@ impl<I: Dot<D>, D: Float> Matrix<I, D> {
     pub(super) fn pack(
         pool: &mut Pool,
         what: &'static str,
-        parts: &[HostMatrix<'_>],
+        stacked: &[HostMatrix<'_>],
     ) -> Result<Self, DeviceError> {
-        let cols = parts.first().map_or(0, |part| part.cols);
+        let cols = stacked.first().map_or(0, |host| host.cols);
+        assert!(
+            stacked.iter().all(|host| host.cols == cols),
+            "stacked matrices have equal columns"
+        );
         let mut matrix = Self {
-            rows: parts.iter().map(|part| part.rows).sum(),
+            rows: stacked.iter().map(|host| host.rows).sum(),
             cols,
             values: Array::new(what, 0)?,
             isa: PhantomData,
         };
         let (panels, panel_len) = (matrix.panels(), matrix.panel_len());
         matrix.values = Array::new(what, panels * panel_len)?;
-        let target = Parts::new(matrix.values.get_mut());
+        let target = Disjoint::new(matrix.values.get_mut());
         pool.run(panels, |panel| {
             // SAFETY: each task has its own panel.
-            let target = unsafe { target.part(panel * panel_len, panel_len) };
+            let target = unsafe { target.slice(panel * panel_len, panel_len) };
             for lane in 0..Self::PANEL {
-                if let Some((part, row)) = locate(parts, panel * Self::PANEL + lane) {
-                    scatter::<I, D>(part, row, &mut target[lane * I::GROUP..]);
+                if let Some((host, row)) = locate(stacked, panel * Self::PANEL + lane) {
+                    scatter::<I, D>(host, row, &mut target[lane * I::GROUP..]);
                 }
             }
         });
@@ -89,26 +93,26 @@ impl<I: Dot<D>, D: Float> Matrix<I, D> {
     }
 }
 
-/// The part, and the row in it, of a row of all parts stacked.
-fn locate<'p, 'm>(
-    parts: &'p [HostMatrix<'m>],
+/// The matrix, and the row in it, of a row of all that are stacked.
+fn locate<'s, 'm>(
+    stacked: &'s [HostMatrix<'m>],
     mut row: usize,
-) -> Option<(&'p HostMatrix<'m>, usize)> {
-    for part in parts {
-        if row < part.rows {
-            return Some((part, row));
+) -> Option<(&'s HostMatrix<'m>, usize)> {
+    for host in stacked {
+        if row < host.rows {
+            return Some((host, row));
         }
-        row -= part.rows;
+        row -= host.rows;
     }
     None
 }
 
 /// Writes a row to its lane of a panel that starts at `lane`.
-fn scatter<I: Dot<D>, D: Float>(part: &HostMatrix<'_>, row: usize, lane: &mut [D]) {
-    match part.values {
-        HostValues::F32(bytes) => scatter_from::<I, f32, D>(bytes, row, part.cols, lane),
-        HostValues::F16(bytes) => scatter_from::<I, f16, D>(bytes, row, part.cols, lane),
-        HostValues::BF16(bytes) => scatter_from::<I, bf16, D>(bytes, row, part.cols, lane),
+fn scatter<I: Dot<D>, D: Float>(host: &HostMatrix<'_>, row: usize, lane: &mut [D]) {
+    match host.values {
+        HostValues::F32(bytes) => scatter_from::<I, f32, D>(bytes, row, host.cols, lane),
+        HostValues::F16(bytes) => scatter_from::<I, f16, D>(bytes, row, host.cols, lane),
+        HostValues::BF16(bytes) => scatter_from::<I, bf16, D>(bytes, row, host.cols, lane),
     }
 }
 
@@ -119,9 +123,9 @@ fn scatter_from<I: Dot<D>, S: Float, D: Float>(
     lane: &mut [D],
 ) {
     let row = &bytes[row * cols * size_of::<S>()..(row + 1) * cols * size_of::<S>()];
-    let steps = lane.chunks_mut(Matrix::<I, D>::PANEL * I::GROUP);
-    for (values, step) in row.chunks(I::GROUP * size_of::<S>()).zip(steps) {
-        for (value, weight) in values.chunks_exact(size_of::<S>()).zip(step) {
+    let groups = lane.chunks_mut(Matrix::<I, D>::PANEL * I::GROUP);
+    for (values, group) in row.chunks(I::GROUP * size_of::<S>()).zip(groups) {
+        for (value, weight) in values.chunks_exact(size_of::<S>()).zip(group) {
             *weight = convert(bytemuck::pod_read_unaligned::<S>(value));
         }
     }

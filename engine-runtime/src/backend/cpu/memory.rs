@@ -74,20 +74,20 @@ impl Scratch {
     }
 }
 
-/// A slice that the tasks of one job write to, each to its own part.
+/// A slice that the tasks of one job write to, each to its own.
 #[derive(Clone, Copy)]
-pub(super) struct Parts<'a, T> {
+pub(super) struct Disjoint<'a, T> {
     start: *mut T,
     len: usize,
     slice: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: a part is handed out as a slice would be, and the callers of `part` keep parts disjoint.
-unsafe impl<T: Send> Sync for Parts<'_, T> {}
+// SAFETY: each is handed out as a slice would be, and the callers of `slice` keep them disjoint.
+unsafe impl<T: Send> Sync for Disjoint<'_, T> {}
 // SAFETY: as above.
-unsafe impl<T: Send> Send for Parts<'_, T> {}
+unsafe impl<T: Send> Send for Disjoint<'_, T> {}
 
-impl<'a, T> Parts<'a, T> {
+impl<'a, T> Disjoint<'a, T> {
     pub fn new(slice: &'a mut [T]) -> Self {
         Self {
             start: slice.as_mut_ptr(),
@@ -97,12 +97,12 @@ impl<'a, T> Parts<'a, T> {
     }
 
     /// # Safety
-    /// No part that is alive at the same time, in any task, shares an element with this one.
+    /// No slice that is alive at the same time, in any task, shares an element with this one.
     #[allow(clippy::mut_from_ref)]
-    pub unsafe fn part(&self, start: usize, len: usize) -> &mut [T] {
+    pub unsafe fn slice(&self, start: usize, len: usize) -> &mut [T] {
         assert!(
             start <= self.len && len <= self.len - start,
-            "a part lies in its slice"
+            "a slice lies in the whole"
         );
         // SAFETY: inside the slice by the assertion, and not shared by the caller's word.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(start), len) }

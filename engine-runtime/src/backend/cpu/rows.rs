@@ -1,7 +1,10 @@
-//! Ops on single rows: norms, rotation, activation. Every row, or head, is one task's, summed in one order.
+//! Ops on single rows: norms, rotation, activation, experts. Every row, or head, is one task's, summed in one order.
+
+use std::marker::PhantomData;
 
 use super::exp::exp;
 use super::isa::{Isa, Kernel, MAX_LANES};
+use crate::backend::RouteWeights;
 
 /// The vector at the start of `x`, zero behind its end.
 #[inline(always)]
@@ -126,14 +129,42 @@ impl<I: Isa> Kernel<I> for Rotate<'_> {
     }
 }
 
-/// out = silu(gate) * up for one row
-pub(super) struct SiluMul<'a> {
+/// A function in front of a gate: x / (1 + e^-y) for a y of its own.
+pub(super) trait Activation: Send + Sync {
+    fn exponent<I: Isa>(isa: I, x: I::Vector) -> I::Vector;
+}
+
+/// y = x
+pub(super) struct Silu;
+
+impl Activation for Silu {
+    #[inline(always)]
+    fn exponent<I: Isa>(_: I, x: I::Vector) -> I::Vector {
+        x
+    }
+}
+
+/// y = 2 sqrt(2 / pi) * (x + 0.044715 x^3): since (1 + tanh(y / 2)) / 2 = 1 / (1 + e^-y).
+pub(super) struct Gelu;
+
+impl Activation for Gelu {
+    #[inline(always)]
+    fn exponent<I: Isa>(isa: I, x: I::Vector) -> I::Vector {
+        let cubic = isa.splat(0.071_354_814);
+        let linear = isa.splat(1.595_769_2);
+        isa.mul(x, isa.mul_add(isa.mul(x, x), cubic, linear))
+    }
+}
+
+/// out = activation(gate) * up for one row
+pub(super) struct Gated<'a, A> {
     pub gate: &'a [f32],
     pub up: &'a [f32],
     pub out: &'a mut [f32],
+    pub activation: PhantomData<A>,
 }
 
-impl<I: Isa> Kernel<I> for SiluMul<'_> {
+impl<I: Isa, A: Activation> Kernel<I> for Gated<'_, A> {
     type Out = ();
 
     #[inline(always)]
@@ -141,11 +172,116 @@ impl<I: Isa> Kernel<I> for SiluMul<'_> {
         let inputs = self.gate.chunks(I::LANES).zip(self.up.chunks(I::LANES));
         for (out, (gate, up)) in self.out.chunks_mut(I::LANES).zip(inputs) {
             let gate = load(isa, gate);
-            let power = exp(isa, isa.sub(isa.splat(0.0), gate));
-            let silu = isa.div(gate, isa.add(isa.splat(1.0), power));
-            // Where the power no longer grows, silu is next to 0, and not the gate divided by what it stopped at.
-            let silu = isa.keep_unless_below(silu, gate, isa.splat(-88.0));
-            store(isa, isa.mul(silu, load(isa, up)), out);
+            let exponent = A::exponent(isa, gate);
+            let power = exp(isa, isa.sub(isa.splat(0.0), exponent));
+            let value = isa.div(gate, isa.add(isa.splat(1.0), power));
+            // Where the power no longer grows, the value is next to 0, and not the gate divided by what it stopped at.
+            let value = isa.keep_unless_below(value, exponent, isa.splat(-88.0));
+            store(isa, isa.mul(value, load(isa, up)), out);
+        }
+    }
+}
+
+/// Chooses one row's experts.
+pub(super) struct Route<'a> {
+    pub logits: &'a [f32],
+    pub weights: RouteWeights,
+    pub experts: &'a mut [u32],
+    pub shares: &'a mut [f32],
+}
+
+impl<I: Isa> Kernel<I> for Route<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self, isa: I) {
+        let (logits, experts) = (self.logits, self.experts);
+        choose(logits, experts);
+        let largest = number(logits[experts[0] as usize]);
+        experts.sort_unstable();
+        // Where the largest is infinite, those that equal it share the weight.
+        let shift = isa.splat(if largest.is_finite() { largest } else { 0.0 });
+        let mut chosen = 0.0;
+        for (&mut expert, share) in experts.iter_mut().zip(self.shares.iter_mut()) {
+            let logit = number(logits[expert as usize]);
+            *share = match largest.is_finite() {
+                true => isa.lanes(exp(isa, isa.sub(isa.splat(logit), shift)))[0],
+                false => f32::from(u8::from(logit == largest)),
+            };
+            chosen += *share;
+        }
+        let total = match self.weights {
+            RouteWeights::OfChosen => chosen,
+            RouteWeights::OfAll if largest.is_finite() => {
+                let lowest = isa.splat(f32::NEG_INFINITY);
+                let mut sum = isa.splat(0.0);
+                let mut rest = 0.0;
+                let (vectors, tail) = logits.split_at(logits.len() / I::LANES * I::LANES);
+                for logits in vectors.chunks_exact(I::LANES) {
+                    let logits = isa.max(load(isa, logits), lowest);
+                    sum = isa.add(sum, exp(isa, isa.sub(logits, shift)));
+                }
+                for logit in tail {
+                    let logit = isa.splat(number(*logit));
+                    rest += isa.lanes(exp(isa, isa.sub(logit, shift)))[0];
+                }
+                isa.sum(sum) + rest
+            }
+            RouteWeights::OfAll => {
+                let equal = logits.iter().filter(|logit| number(**logit) == largest);
+                equal.count() as f32
+            }
+        };
+        for share in self.shares {
+            *share /= total;
+        }
+    }
+}
+
+/// The experts of the largest logits, the largest first and the lowest id first among equals.
+fn choose(logits: &[f32], experts: &mut [u32]) {
+    let mut found = 0;
+    for (expert, logit) in (0..).zip(logits) {
+        let logit = number(*logit);
+        let larger = |other: &u32| number(logits[*other as usize]) >= logit;
+        let place = experts[..found].partition_point(larger);
+        if place < experts.len() {
+            found = (found + 1).min(experts.len());
+            experts[place..found].rotate_right(1);
+            experts[place] = expert;
+        }
+    }
+}
+
+/// A logit to compare by: without NaN.
+fn number(logit: f32) -> f32 {
+    if logit.is_nan() {
+        f32::NEG_INFINITY
+    } else {
+        logit
+    }
+}
+
+/// out [width] = the sum of weights `[n]` * x [n, width], in order
+pub(super) struct Combine<'a> {
+    pub x: &'a [f32],
+    pub weights: &'a [f32],
+    pub out: &'a mut [f32],
+}
+
+impl<I: Isa> Kernel<I> for Combine<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self, isa: I) {
+        let width = self.out.len();
+        for (start, out) in (0..).step_by(I::LANES).zip(self.out.chunks_mut(I::LANES)) {
+            let mut sum = isa.splat(0.0);
+            for (x, weight) in self.x.chunks_exact(width).zip(self.weights) {
+                let x = load(isa, &x[start..start + out.len()]);
+                sum = isa.mul_add(x, isa.splat(*weight), sum);
+            }
+            store(isa, sum, out);
         }
     }
 }

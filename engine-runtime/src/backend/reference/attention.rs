@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use super::memory::Layer;
-use crate::backend::HeadLayout;
+use crate::backend::{HeadLayout, Heads};
 use crate::dtype::Float;
 
 /// [`AttentionBatch`](crate::backend::AttentionBatch), looked up.
@@ -37,28 +37,28 @@ pub(super) fn attend<D: Float, S: Deref<Target = [D]>>(
     qkv: &[f32],
     layer: &Layer<S>,
     queries: Queries<'_>,
-    layout: HeadLayout,
-    scale: f32,
+    heads: Heads,
     out: &mut [f32],
 ) {
+    let layout = heads.layout;
     for (seq, rows) in queries.query_start.windows(2).enumerate() {
         let (start, end) = (rows[0] as usize, rows[1] as usize);
         let table = &queries.blocks[queries.table_start[seq] as usize..];
         for row in start..end {
             let position = queries.context_len[seq] as usize - (end - row);
-            let slots: Vec<usize> = (0..=position)
+            let slots: Vec<usize> = (heads.first_seen(position)..=position)
                 .map(|p| {
                     table[p / layer.block_size] as usize * layer.block_size + p % layer.block_size
                 })
                 .collect();
             let q = &qkv[row * layout.width()..][..layout.q_width()];
             let out = &mut out[row * layout.q_width()..][..layout.q_width()];
-            let heads = q
+            let pairs = q
                 .chunks_exact(layout.head_dim)
                 .zip(out.chunks_exact_mut(layout.head_dim));
-            for (head, (q, out)) in heads.enumerate() {
+            for (head, (q, out)) in pairs.enumerate() {
                 let kv_head = head / (layout.q_heads / layout.kv_heads);
-                one_head(q, layer, &slots, kv_head, layout, scale, out);
+                one_head(q, layer, &slots, kv_head, heads, out);
             }
         }
     }
@@ -70,10 +70,10 @@ fn one_head<D: Float, S: Deref<Target = [D]>>(
     layer: &Layer<S>,
     slots: &[usize],
     kv_head: usize,
-    layout: HeadLayout,
-    scale: f32,
+    heads: Heads,
     out: &mut [f32],
 ) {
+    let Heads { layout, scale, .. } = heads;
     let dim = layout.head_dim;
     let at = |slot: usize| (slot * layout.kv_heads + kv_head) * dim;
     let scores: Vec<f64> = slots

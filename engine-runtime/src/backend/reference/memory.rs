@@ -55,12 +55,12 @@ impl<T: Element> View<T> {
     }
 }
 
-/// A matrix [rows, cols], row-major.
+/// A matrix [rows, cols], row-major, of the numbers that its format means.
 #[derive(Debug, Clone, Copy)]
-pub struct Matrix<D> {
+pub struct Matrix {
     pub(super) rows: usize,
     pub(super) cols: usize,
-    pub(super) values: Array<D>,
+    pub(super) values: Array<f32>,
 }
 
 /// Keys and values, both [layers, slots, kv_heads, head_dim].

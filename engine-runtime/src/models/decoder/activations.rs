@@ -1,10 +1,11 @@
 //! What lies between the ops of a forward pass; allocated once for the largest batch.
 
-use super::head_layout;
-use crate::backend::{Backend, DeviceError, Ops};
-use crate::batch::{Capacity, DeviceBatch};
+use engine_model::{Config, Dims, FeedForward};
+
+use super::forward::head_layout;
+use crate::backend::{Backend, DeviceError, Routes};
+use crate::batch::Capacity;
 use crate::recipe::{Act, Array, Recipe};
-use engine_model::Dims;
 
 pub(super) struct Activations<R: Recipe> {
     /// [rows, hidden], what the blocks add to.
@@ -17,72 +18,126 @@ pub(super) struct Activations<R: Recipe> {
     pub(super) qkv: Array<R, Act<R>>,
     /// [rows, q_heads * head_dim]
     pub(super) attention: Array<R, Act<R>>,
-    /// [rows, 2 * ffn]
+    /// [rows, 2 * ffn], or [rows, experts of a row, 2 * width of an expert].
     pub(super) gate_up: Array<R, Act<R>>,
-    /// [rows, ffn]
+    /// [rows, ffn], or [rows, experts of a row, width of an expert].
     pub(super) inner: Array<R, Act<R>>,
+    pub(super) routed: Option<Routed<R>>,
     /// [logits_rows, hidden]
     pub(super) picked_residual: Array<R, Act<R>>,
     /// [logits_rows, hidden]
     pub(super) picked_delta: Array<R, Act<R>>,
 }
 
-impl<R: Recipe> Activations<R> {
-    pub(super) fn alloc(
-        device: &mut R::Backend,
-        dims: &Dims,
-        capacity: Capacity,
-    ) -> Result<Self, DeviceError> {
-        let [hidden, qkv, q, gate_up, ffn] = widths(dims);
-        let mut rows = |width| device.alloc("activations", capacity.rows * width);
-        Ok(Self {
-            residual: rows(hidden)?,
-            delta: rows(hidden)?,
-            normed: rows(hidden)?,
-            qkv: rows(qkv)?,
-            attention: rows(q)?,
-            gate_up: rows(gate_up)?,
-            inner: rows(ffn)?,
-            picked_residual: device.alloc("activations", capacity.logits_rows * hidden)?,
-            picked_delta: device.alloc("activations", capacity.logits_rows * hidden)?,
-        })
-    }
+/// What only layers with experts need.
+pub(super) struct Routed<R: Recipe> {
+    /// [rows, experts]
+    pub(super) logits: Array<R, f32>,
+    pub(super) routes: Routes<R::Backend>,
+    /// [rows, experts of a row, hidden]
+    pub(super) outputs: Array<R, Act<R>>,
+}
 
-    /// Elements of all arrays together.
-    pub(super) fn elements(dims: &Dims, rows: usize, logits_rows: usize) -> usize {
-        let [hidden, qkv, q, gate_up, ffn] = widths(dims);
-        let row = 3 * hidden + qkv + q + gate_up + ffn;
-        rows.saturating_mul(row)
-            .saturating_add(logits_rows.saturating_mul(2 * hidden))
-    }
+/// Elements of a row of each array.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Widths {
+    hidden: usize,
+    qkv: usize,
+    attention: usize,
+    gate_up: usize,
+    inner: usize,
+    /// 0 without experts, as `per_row`.
+    experts: usize,
+    per_row: usize,
+}
 
-    /// Copies the rows whose logits are wanted to `picked_residual` and `picked_delta`.
-    pub(super) fn pick(
-        &mut self,
-        device: &mut R::Backend,
-        dims: &Dims,
-        batch: &DeviceBatch<R::Backend>,
-    ) -> Result<(), DeviceError> {
-        let pairs = [
-            (&self.residual, &mut self.picked_residual),
-            (&self.delta, &mut self.picked_delta),
-        ];
-        for (all, picked) in pairs {
-            let rows = batch.logits_len;
-            device.gather_rows(all, batch.logits_rows(), rows, dims.hidden, picked)?;
+impl Widths {
+    /// The widest of all layers.
+    pub(super) fn of(config: &Config) -> Self {
+        let dims: &Dims = &config.dims;
+        let heads = head_layout(dims);
+        let mut widths = Self {
+            hidden: dims.hidden,
+            qkv: heads.width(),
+            attention: heads.q_width(),
+            gate_up: 0,
+            inner: 0,
+            experts: 0,
+            per_row: 0,
+        };
+        for layer in &config.layers {
+            let inner = match layer.feed_forward {
+                FeedForward::Dense { width } => width,
+                FeedForward::Experts {
+                    count,
+                    per_token,
+                    width,
+                    ..
+                } => {
+                    widths.experts = widths.experts.max(count);
+                    widths.per_row = widths.per_row.max(per_token);
+                    per_token * width
+                }
+            };
+            widths.inner = widths.inner.max(inner);
         }
-        Ok(())
+        widths.gate_up = 2 * widths.inner;
+        widths
+    }
+
+    /// Bytes of all arrays, with activations of `act` bytes.
+    pub(super) fn bytes(&self, act: usize, rows: usize, logits_rows: usize) -> u64 {
+        let Self {
+            hidden,
+            qkv,
+            attention,
+            gate_up,
+            inner,
+            experts,
+            per_row,
+        } = *self;
+        let row = (3 + per_row) * hidden + qkv + attention + gate_up + inner;
+        let route = 4 * (experts + 2 * per_row);
+        let product = |a: usize, b: usize| (a as u64).saturating_mul(b as u64);
+        product(rows, row * act + route).saturating_add(product(logits_rows, 2 * hidden * act))
     }
 }
 
-/// Elements of a row: residual, fused projection, attention, gate beside up, inside the feed-forward block.
-fn widths(dims: &Dims) -> [usize; 5] {
-    let heads = head_layout(dims);
-    [
-        dims.hidden,
-        heads.width(),
-        heads.q_width(),
-        2 * dims.ffn,
-        dims.ffn,
-    ]
+impl<R: Recipe> Activations<R> {
+    pub(super) fn alloc(
+        device: &mut R::Backend,
+        widths: Widths,
+        capacity: Capacity,
+    ) -> Result<Self, DeviceError> {
+        let Capacity {
+            rows, logits_rows, ..
+        } = capacity;
+        let mut of = |rows: usize, width: usize| device.alloc("activations", rows * width);
+        let mut activations = Self {
+            residual: of(rows, widths.hidden)?,
+            delta: of(rows, widths.hidden)?,
+            // The picked rows are normalised here too.
+            normed: of(rows.max(logits_rows), widths.hidden)?,
+            qkv: of(rows, widths.qkv)?,
+            attention: of(rows, widths.attention)?,
+            gate_up: of(rows, widths.gate_up)?,
+            inner: of(rows, widths.inner)?,
+            routed: None,
+            picked_residual: of(logits_rows, widths.hidden)?,
+            picked_delta: of(logits_rows, widths.hidden)?,
+        };
+        if widths.experts > 0 {
+            let pairs = rows * widths.per_row;
+            activations.routed = Some(Routed {
+                logits: device.alloc("router logits", rows * widths.experts)?,
+                routes: Routes {
+                    per_row: widths.per_row,
+                    experts: device.alloc("experts of rows", pairs)?,
+                    weights: device.alloc("weights of experts", pairs)?,
+                },
+                outputs: device.alloc("outputs of experts", pairs * widths.hidden)?,
+            });
+        }
+        Ok(activations)
+    }
 }

@@ -2,58 +2,80 @@
 //!
 //! The one list of what a decoder is made of. Checking a checkpoint and loading it both go through here.
 
-use super::Family;
-use super::activations::Activations;
-use super::finder::{Finder, HEAD};
-use crate::backend::{HostMatrix, HostValues};
-use crate::checkpoint::{Checkpoint, CheckpointError, Fit, HostVector, Memory, StoredAs};
-use crate::dtype::{Float, WeightFormat};
-use crate::recipe::{Act, Limits, Recipe};
-use engine_model::{Biases, Dims};
+use engine_model::{Config, Dims, FeedForward};
 
-pub(super) struct Source<'a> {
-    pub(super) embedding: HostMatrix<'a>,
-    pub(super) layers: Vec<LayerSource<'a>>,
+use super::Family;
+use super::activations::Widths;
+use crate::checkpoint::{Checkpoint, CheckpointError, Finder, Fit, HostVector, Memory, StoredAs};
+use crate::dtype::{CacheFormat, Stored, WeightFormat};
+use crate::recipe::{Act, Limits, Recipe};
+
+/// The output matrix.
+const HEAD: &str = "lm_head";
+
+pub(super) struct Source<'a, R: Recipe> {
+    pub(super) embedding: Table<'a, R>,
+    pub(super) layers: Vec<LayerSource<'a, R>>,
     pub(super) norm: HostVector<'a>,
-    pub(super) head: Option<HostMatrix<'a>>,
+    pub(super) head: Option<Table<'a, R>>,
 }
 
-pub(super) struct LayerSource<'a> {
+/// A table, and a matrix of a linear layer, in the recipe's formats.
+pub(super) type Table<'a, R> = <<R as Recipe>::Head as WeightFormat>::Source<'a>;
+pub(super) type Matrix<'a, R> = <<R as Recipe>::Weights as WeightFormat>::Source<'a>;
+
+pub(super) struct LayerSource<'a, R: Recipe> {
     pub(super) attention_norm: HostVector<'a>,
     /// Rows [q | k | v].
-    pub(super) qkv: LinearSource<'a>,
+    pub(super) qkv: LinearSource<'a, R>,
     /// Of q and of k, where the family has them.
     pub(super) head_norms: Option<[HostVector<'a>; 2]>,
-    pub(super) attention_out: LinearSource<'a>,
-    pub(super) mlp_norm: HostVector<'a>,
-    /// Rows [gate | up].
-    pub(super) gate_up: LinearSource<'a>,
-    pub(super) down: LinearSource<'a>,
+    pub(super) attention_out: LinearSource<'a, R>,
+    pub(super) attention_post_norm: Option<HostVector<'a>>,
+    pub(super) ffn_norm: HostVector<'a>,
+    pub(super) ffn: FfnSource<'a, R>,
+    pub(super) ffn_post_norm: Option<HostVector<'a>>,
 }
 
 /// Matrices that lie below each other in one fused matrix, with their biases: one for each, or none.
-pub(super) struct LinearSource<'a> {
-    pub(super) parts: Vec<HostMatrix<'a>>,
+pub(super) struct LinearSource<'a, R: Recipe> {
+    pub(super) stacked: Vec<Matrix<'a, R>>,
     pub(super) biases: Vec<HostVector<'a>>,
 }
 
-impl<'a> Source<'a> {
+pub(super) enum FfnSource<'a, R: Recipe> {
+    Dense {
+        /// Rows [gate | up].
+        gate_up: LinearSource<'a, R>,
+        down: LinearSource<'a, R>,
+    },
+    Experts {
+        router: Table<'a, R>,
+        /// For each expert the parts gate and up.
+        gate_up: Vec<Vec<Matrix<'a, R>>>,
+        /// For each expert one part.
+        down: Vec<Vec<Matrix<'a, R>>>,
+    },
+}
+
+impl<'a, R: Recipe> Source<'a, R> {
     pub(super) fn find<F: Family>(checkpoint: &'a Checkpoint) -> Result<Self, CheckpointError> {
         let config = &checkpoint.config;
-        let dims = &config.dims;
+        let Dims { vocab, hidden, .. } = config.dims;
         let mut finder = Finder::new(&checkpoint.tensors);
-        let embedding = finder.matrix("model.embed_tokens.weight", dims.vocab, dims.hidden)?;
-        let biases = config.biases;
-        let layers = (0..dims.layers)
-            .map(|layer| LayerSource::find::<F>(&mut finder, layer, dims, biases))
+        let embedding = R::Head::find(&mut finder, "model.embed_tokens", vocab, hidden)?;
+        let layers = (0..config.layers.len())
+            .map(|index| LayerFinder::new(&mut finder, config, index).find::<R, F>())
             .collect::<Result<_, _>>()?;
-        let norm = finder.vector("model.norm.weight", dims.hidden)?;
-        let tied = config.tied;
-        let head = match tied {
+        let norm = finder.vector("model.norm.weight", hidden)?;
+        let head = match config.tied {
             true => None,
-            false => Some(finder.matrix(HEAD, dims.vocab, dims.hidden)?),
+            false => Some(R::Head::find(&mut finder, HEAD, vocab, hidden)?),
         };
-        finder.refuse_others(F::NAME, tied)?;
+        // A tied model may have been saved with a copy of its embedding.
+        let copy = format!("{HEAD}.weight");
+        let redundant = config.tied.then_some(copy.as_str());
+        finder.refuse_others(F::FAMILY.name(), redundant.as_slice())?;
         Ok(Self {
             embedding,
             layers,
@@ -64,61 +86,63 @@ impl<'a> Source<'a> {
 
     /// Bytes in the checkpoint.
     pub(super) fn bytes(&self) -> u64 {
-        self.values().map(HostValues::bytes).sum()
+        self.stored().map(|stored| stored.bytes).sum()
     }
 
-    pub(super) fn fit<R: Recipe>(
-        &self,
-        checkpoint: &Checkpoint,
-        limits: &Limits,
-        family: &'static str,
-    ) -> Fit {
-        let config = &checkpoint.config;
+    pub(super) fn fit<F: Family>(&self, config: &Config, limits: &Limits) -> Fit {
         let mut stored = StoredAs::new();
-        for values in self.values() {
-            *stored.entry(values.format()).or_default() += values.bytes();
+        for Stored { format, bytes } in self.stored() {
+            *stored.entry(format).or_default() += bytes;
         }
         Fit {
-            family,
+            family: F::FAMILY.name(),
             architecture: config.architecture.clone(),
             dims: config.dims,
             max_positions: config.max_positions,
             tied: self.head.is_none(),
-            parameters: self.values().map(HostValues::elements).sum(),
+            parameters: config.parameters().all(),
             stored,
-            weights_format: <R::Weights as WeightFormat>::Stored::NAME,
-            memory: self.memory::<R>(&config.dims, limits),
+            weights_format: R::Weights::NAME,
+            memory: self.memory(config, limits),
         }
     }
 
-    fn memory<R: Recipe>(&self, dims: &Dims, limits: &Limits) -> Memory {
-        type Stored<R> = <<R as Recipe>::Weights as WeightFormat>::Stored;
+    fn memory(&self, config: &Config, limits: &Limits) -> Memory {
+        let dims = &config.dims;
         let bytes = |elements: usize, size: usize| (elements as u64).saturating_mul(size as u64);
-        let matrices: u64 = self.matrices().map(|m| m.values.elements()).sum();
-        let vectors: u64 = self.vectors().map(|v| v.values.elements()).sum();
+        let tables = [&self.embedding].into_iter().chain(&self.head);
+        let tables = tables.chain(self.layers.iter().filter_map(|layer| layer.ffn.router()));
+        let tables = tables.map(|table| {
+            let [rows, cols] = R::Head::shape(table);
+            R::Head::bytes(rows, cols)
+        });
+        let matrices = self.layers.iter().flat_map(LayerSource::matrices);
+        let matrices = matrices.map(|matrix| {
+            let [rows, cols] = R::Weights::shape(matrix);
+            R::Weights::bytes(rows, cols)
+        });
+        let vectors = self.vectors().map(|vector| bytes(vector.len, 4));
         let rotary = limits.max_model_len.saturating_mul(dims.head_dim);
-        let kv = 2 * dims.layers * dims.kv_heads * dims.head_dim;
+        let rotary = bytes(rotary, 4).saturating_mul(config.ropes.len() as u64);
+        let kv = 2 * dims.layers * dims.kv_heads;
+        let weights = tables.chain(matrices).chain(vectors).chain([rotary]);
         Memory {
-            weights: matrices * size_of::<Stored<R>>() as u64 + vectors * 4 + bytes(rotary, 4),
-            kv_per_token: bytes(kv, size_of::<Stored<R>>()),
-            activations: bytes(
-                Activations::<R>::elements(dims, limits.max_batched_tokens, limits.max_seqs),
+            weights: weights.fold(0, u64::saturating_add),
+            kv_per_token: bytes(kv, R::Cache::bytes(dims.head_dim)),
+            activations: Widths::of(config).bytes(
                 size_of::<Act<R>>(),
+                limits.max_batched_tokens,
+                limits.max_seqs,
             ),
         }
     }
 
-    fn values(&self) -> impl Iterator<Item = &HostValues<'a>> {
-        let matrices = self.matrices().map(|matrix| &matrix.values);
-        matrices.chain(self.vectors().map(|vector| &vector.values))
-    }
-
-    fn matrices(&self) -> impl Iterator<Item = &HostMatrix<'a>> {
-        let layers = self.layers.iter().flat_map(LayerSource::linears);
-        [&self.embedding]
-            .into_iter()
-            .chain(layers.flat_map(|linear| &linear.parts))
-            .chain(&self.head)
+    /// Every array of the checkpoint that this has a use for.
+    fn stored(&self) -> impl Iterator<Item = Stored> {
+        let tables = [&self.embedding].into_iter().chain(&self.head);
+        let tables = tables.flat_map(R::Head::stored);
+        let layers = self.layers.iter().flat_map(LayerSource::stored);
+        tables.chain(layers).chain([self.norm.values.stored()])
     }
 
     fn vectors(&self) -> impl Iterator<Item = &HostVector<'a>> {
@@ -127,75 +151,180 @@ impl<'a> Source<'a> {
     }
 }
 
-impl<'a> LayerSource<'a> {
-    fn find<F: Family>(
-        finder: &mut Finder<'a>,
-        layer: usize,
-        dims: &Dims,
-        biases: Biases,
-    ) -> Result<Self, CheckpointError> {
-        let name = |part: &str| format!("model.layers.{layer}.{part}");
-        let q = dims.q_heads * dims.head_dim;
-        let kv = dims.kv_heads * dims.head_dim;
-        let Dims { hidden, ffn, .. } = *dims;
-        let mut linear = |parts: &[(&str, usize)], cols, bias| {
-            let mut found = LinearSource {
-                parts: Vec::new(),
-                biases: Vec::new(),
-            };
-            for (part, rows) in parts {
-                let weight = name(&format!("{part}.weight"));
-                found.parts.push(finder.matrix(&weight, *rows, cols)?);
-                if bias {
-                    let bias = name(&format!("{part}.bias"));
-                    found.biases.push(finder.vector(&bias, *rows)?);
-                }
-            }
-            Ok::<_, CheckpointError>(found)
-        };
+/// Finds the tensors of one layer.
+struct LayerFinder<'f, 'a> {
+    finder: &'f mut Finder<'a>,
+    config: &'f Config,
+    index: usize,
+}
+
+impl<'f, 'a> LayerFinder<'f, 'a> {
+    fn new(finder: &'f mut Finder<'a>, config: &'f Config, index: usize) -> Self {
+        Self {
+            finder,
+            config,
+            index,
+        }
+    }
+
+    fn find<R: Recipe, F: Family>(mut self) -> Result<LayerSource<'a, R>, CheckpointError> {
+        let (dims, biases) = (self.config.dims, self.config.biases);
+        let Dims {
+            hidden, head_dim, ..
+        } = dims;
+        let (q, kv) = (dims.q_width(), dims.kv_width());
         let qkv = [
             ("self_attn.q_proj", q),
             ("self_attn.k_proj", kv),
             ("self_attn.v_proj", kv),
         ];
-        let qkv = linear(&qkv, hidden, biases.qkv)?;
-        let attention_out = linear(&[("self_attn.o_proj", hidden)], q, biases.attention_out)?;
-        let gate_up = [("mlp.gate_proj", ffn), ("mlp.up_proj", ffn)];
-        let gate_up = linear(&gate_up, hidden, biases.mlp)?;
-        let down = linear(&[("mlp.down_proj", hidden)], ffn, biases.mlp)?;
-        let mut norm = |part, width| finder.vector(&name(&format!("{part}.weight")), width);
-        Ok(Self {
-            attention_norm: norm("input_layernorm", hidden)?,
-            qkv,
-            head_norms: match F::HEAD_NORM {
+        let (ffn_norm, attention_post_norm) = match F::POST_NORMS {
+            true => (
+                "pre_feedforward_layernorm",
+                Some("post_attention_layernorm"),
+            ),
+            false => ("post_attention_layernorm", None),
+        };
+        let ffn_post_norm = F::POST_NORMS.then_some("post_feedforward_layernorm");
+        Ok(LayerSource {
+            attention_norm: self.norm("input_layernorm", hidden)?,
+            qkv: self.linear::<R>(&qkv, hidden, biases.qkv)?,
+            head_norms: match F::HEAD_NORMS {
                 true => Some([
-                    norm("self_attn.q_norm", dims.head_dim)?,
-                    norm("self_attn.k_norm", dims.head_dim)?,
+                    self.norm("self_attn.q_norm", head_dim)?,
+                    self.norm("self_attn.k_norm", head_dim)?,
                 ]),
                 false => None,
             },
-            attention_out,
-            mlp_norm: norm("post_attention_layernorm", hidden)?,
-            gate_up,
-            down,
+            attention_out: self.linear::<R>(
+                &[("self_attn.o_proj", hidden)],
+                q,
+                biases.attention_out,
+            )?,
+            attention_post_norm: attention_post_norm
+                .map(|name| self.norm(name, hidden))
+                .transpose()?,
+            ffn_norm: self.norm(ffn_norm, hidden)?,
+            ffn: self.feed_forward::<R>()?,
+            ffn_post_norm: ffn_post_norm
+                .map(|name| self.norm(name, hidden))
+                .transpose()?,
         })
     }
 
-    /// Bytes in the checkpoint.
-    pub(super) fn bytes(&self) -> u64 {
-        let matrices = self.linears().flat_map(|linear| &linear.parts);
-        let matrices: u64 = matrices.map(|matrix| matrix.values.bytes()).sum();
-        matrices + self.vectors().map(|v| v.values.bytes()).sum::<u64>()
+    fn feed_forward<R: Recipe>(&mut self) -> Result<FfnSource<'a, R>, CheckpointError> {
+        let (hidden, bias) = (self.config.dims.hidden, self.config.biases.mlp);
+        match self.config.layers[self.index].feed_forward {
+            FeedForward::Dense { width } => {
+                let gate_up = [("mlp.gate_proj", width), ("mlp.up_proj", width)];
+                Ok(FfnSource::Dense {
+                    gate_up: self.linear::<R>(&gate_up, hidden, bias)?,
+                    down: self.linear::<R>(&[("mlp.down_proj", hidden)], width, bias)?,
+                })
+            }
+            FeedForward::Experts { count, width, .. } => {
+                let router = self.name("mlp.gate");
+                let router = R::Head::find(self.finder, &router, count, hidden)?;
+                let (mut gate_up, mut down) = (Vec::new(), Vec::new());
+                for expert in 0..count {
+                    let part = |part: &str| format!("mlp.experts.{expert}.{part}_proj");
+                    let (gate, up) = (part("gate"), part("up"));
+                    let parts = [(gate.as_str(), width), (up.as_str(), width)];
+                    gate_up.push(self.linear::<R>(&parts, hidden, false)?.stacked);
+                    let parts = [(&*part("down"), hidden)];
+                    down.push(self.linear::<R>(&parts, width, false)?.stacked);
+                }
+                Ok(FfnSource::Experts {
+                    router,
+                    gate_up,
+                    down,
+                })
+            }
+        }
     }
 
-    fn linears(&self) -> impl Iterator<Item = &LinearSource<'a>> {
-        [&self.qkv, &self.attention_out, &self.gate_up, &self.down].into_iter()
+    fn linear<R: Recipe>(
+        &mut self,
+        parts: &[(&str, usize)],
+        cols: usize,
+        bias: bool,
+    ) -> Result<LinearSource<'a, R>, CheckpointError> {
+        let mut found = LinearSource {
+            stacked: Vec::new(),
+            biases: Vec::new(),
+        };
+        for (part, rows) in parts {
+            let name = self.name(part);
+            let matrix = R::Weights::find(self.finder, &name, *rows, cols)?;
+            found.stacked.push(matrix);
+            if bias {
+                let bias = self.finder.vector(&format!("{name}.bias"), *rows)?;
+                found.biases.push(bias);
+            }
+        }
+        Ok(found)
+    }
+
+    fn norm(&mut self, name: &str, width: usize) -> Result<HostVector<'a>, CheckpointError> {
+        let name = self.name(name);
+        self.finder.vector(&format!("{name}.weight"), width)
+    }
+
+    fn name(&self, part: &str) -> String {
+        format!("model.layers.{}.{part}", self.index)
+    }
+}
+
+impl<'a, R: Recipe> LayerSource<'a, R> {
+    /// Bytes in the checkpoint.
+    pub(super) fn bytes(&self) -> u64 {
+        self.stored().map(|stored| stored.bytes).sum()
+    }
+
+    fn stored(&self) -> impl Iterator<Item = Stored> {
+        let matrices = self.matrices().flat_map(R::Weights::stored);
+        let routers = self.ffn.router().into_iter().flat_map(R::Head::stored);
+        let vectors = self.vectors().map(|vector| vector.values.stored());
+        matrices.chain(routers).chain(vectors)
+    }
+
+    fn matrices(&self) -> impl Iterator<Item = &Matrix<'a, R>> {
+        let attention = [&self.qkv, &self.attention_out].into_iter();
+        let attention = attention.flat_map(|linear| &linear.stacked);
+        attention.chain(self.ffn.matrices())
     }
 
     fn vectors(&self) -> impl Iterator<Item = &HostVector<'a>> {
-        let norms = [&self.attention_norm, &self.mlp_norm].into_iter();
+        let norms = [&self.attention_norm, &self.ffn_norm].into_iter();
+        let linears = [&self.qkv, &self.attention_out].into_iter();
         norms
             .chain(self.head_norms.iter().flatten())
-            .chain(self.linears().flat_map(|linear| &linear.biases))
+            .chain(&self.attention_post_norm)
+            .chain(&self.ffn_post_norm)
+            .chain(linears.flat_map(|linear| &linear.biases))
+            .chain(self.ffn.biases())
+    }
+}
+
+impl<'a, R: Recipe> FfnSource<'a, R> {
+    fn router(&self) -> Option<&Table<'a, R>> {
+        match self {
+            Self::Dense { .. } => None,
+            Self::Experts { router, .. } => Some(router),
+        }
+    }
+
+    fn matrices(&self) -> Box<dyn Iterator<Item = &Matrix<'a, R>> + '_> {
+        match self {
+            Self::Dense { gate_up, down } => Box::new(gate_up.stacked.iter().chain(&down.stacked)),
+            Self::Experts { gate_up, down, .. } => Box::new(gate_up.iter().chain(down).flatten()),
+        }
+    }
+
+    fn biases(&self) -> Box<dyn Iterator<Item = &HostVector<'a>> + '_> {
+        match self {
+            Self::Dense { gate_up, down } => Box::new(gate_up.biases.iter().chain(&down.biases)),
+            Self::Experts { .. } => Box::new(std::iter::empty()),
+        }
     }
 }

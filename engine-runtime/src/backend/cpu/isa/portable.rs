@@ -98,12 +98,12 @@ macro_rules! widened {
     ($stored:ty) => {
         impl Dot<$stored> for Portable {
             const GROUP: usize = 1;
-            type Step = f32;
+            type Group = f32;
             type Weights = [Vector; 2];
 
             #[inline(always)]
-            fn steps(self, x: &[f32], steps: &mut [f32]) {
-                steps.copy_from_slice(x);
+            fn group(self, x: &[f32], groups: &mut [f32]) {
+                groups.copy_from_slice(x);
             }
             #[inline(always)]
             fn widen(self, from: &[$stored], to: &mut [f32]) {

@@ -1,0 +1,106 @@
+//! The sampler.
+
+use crate::backend::reference::memory::{Array, View};
+use crate::backend::reference::{Reference, sampler};
+use crate::backend::{Advance, DeviceError, Input, NO_TOKEN, Sampling, SamplingTable};
+
+impl Sampling for Reference {
+    fn process_logits(
+        &mut self,
+        logits: &Array<f32>,
+        table: SamplingTable<'_, Self>,
+        scores: &mut Array<f32>,
+    ) -> Result<(), DeviceError> {
+        let (logits, scores, vocab) = (*logits, *scores, table.vocab);
+        let settings = View::of(table.rows);
+        let (seen, edits) = (View::of(table.seen), View::of(table.edits));
+        self.launch("process_logits", move |memory| {
+            let (seen, edits) = (memory.view(seen), memory.view(edits));
+            let logits = memory.get(logits);
+            let mut scores = memory.get_mut(scores);
+            for (i, row) in memory.view(settings).iter().enumerate() {
+                let scores = &mut scores[i * vocab..(i + 1) * vocab];
+                let start = row.logits_row as usize * vocab;
+                scores.copy_from_slice(&logits[start..start + vocab]);
+                sampler::process(row, &seen, &edits, scores);
+            }
+            Ok(())
+        })
+    }
+
+    fn sample(
+        &mut self,
+        scores: &Array<f32>,
+        table: SamplingTable<'_, Self>,
+        results: &mut Array<u32>,
+        stride: usize,
+    ) -> Result<(), DeviceError> {
+        let (scores, settings, results) = (*scores, View::of(table.rows), *results);
+        let vocab = table.vocab;
+        self.launch("sample", move |memory| {
+            let scores = memory.get(scores);
+            let mut results = memory.get_mut(results);
+            for (i, row) in memory.view(settings).iter().enumerate() {
+                results[i * stride] = sampler::sample(row, &scores[i * vocab..(i + 1) * vocab]);
+            }
+            Ok(())
+        })
+    }
+
+    fn logprobs(
+        &mut self,
+        logits: &Array<f32>,
+        scores: &Array<f32>,
+        table: SamplingTable<'_, Self>,
+        results: &mut Array<u32>,
+        stride: usize,
+    ) -> Result<(), DeviceError> {
+        let (logits, scores, results) = (*logits, *scores, *results);
+        let (settings, vocab) = (View::of(table.rows), table.vocab);
+        self.launch("logprobs", move |memory| {
+            let (logits, scores) = (memory.get(logits), memory.get(scores));
+            let mut results = memory.get_mut(results);
+            for (i, row) in memory.view(settings).iter().enumerate() {
+                let (source, source_row) = match row.processed_logprobs {
+                    0 => (&logits, row.logits_row as usize),
+                    _ => (&scores, i),
+                };
+                sampler::logprobs(
+                    &source[source_row * vocab..(source_row + 1) * vocab],
+                    row.top_logprobs as usize,
+                    &mut results[i * stride..(i + 1) * stride],
+                );
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Advance for Reference {
+    fn advance(
+        &mut self,
+        ids: Input<'_, Self, u32>,
+        sources: Input<'_, Self, u32>,
+        results: &Array<u32>,
+        stride: usize,
+        out: &mut Array<u32>,
+    ) -> Result<(), DeviceError> {
+        let (ids, sources) = (View::of(ids), View::of(sources));
+        let (results, out) = (*results, *out);
+        self.launch("advance", move |memory| {
+            let (ids, sources) = (memory.view(ids), memory.view(sources));
+            let results = memory.get(results);
+            let rows = ids.iter().zip(&*sources);
+            for (out, (&id, &source)) in memory.get_mut(out).iter_mut().zip(rows) {
+                *out = match source {
+                    NO_TOKEN => id,
+                    source => match results[source as usize * stride] {
+                        NO_TOKEN => 0,
+                        token => token,
+                    },
+                };
+            }
+            Ok(())
+        })
+    }
+}
