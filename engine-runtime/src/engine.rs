@@ -4,6 +4,7 @@
 //! Everything before the commit can be taken back by not committing, which is how a request that makes a step fail is
 //! found and failed alone. Clock, device and randomness are the caller's.
 
+mod clock;
 mod event;
 mod executor;
 mod flight;
@@ -12,9 +13,10 @@ mod isolation;
 mod open;
 mod stats;
 
+pub use clock::{Clock, Times};
 pub use event::{Event, Failure, FinishReason, StopReason};
 pub use open::{EngineOptions, MAX_QUEUE, OpenError};
-pub use stats::Stats;
+pub use stats::{Load, Stats};
 
 pub use crate::guard::Panicked;
 pub use crate::scheduler::{RequestId, SequenceId};
@@ -47,6 +49,7 @@ pub struct Engine<R: Recipe> {
     text: Arc<dyn Detokenize>,
     max_seqs: u32,
     max_queue: usize,
+    clock: Clock,
     /// Sequences that are not over, of each request that is not over.
     live: BTreeMap<RequestId, u32>,
     /// Steps that are launched and not collected, the oldest first.
@@ -55,6 +58,8 @@ pub struct Engine<R: Recipe> {
     outbox: Vec<Event>,
     next: RequestId,
     stats: Stats,
+    /// What one turn has brought; kept for its memory.
+    tokens: Vec<u32>,
     /// What has ended the engine.
     lost: Option<DeviceError>,
 }
@@ -64,7 +69,7 @@ impl<R: Recipe> Engine<R> {
     /// [`Failure`], and no other is hurt. An error is the end of the engine: every later step repeats it.
     pub fn step(&mut self) -> Result<Vec<Event>, DeviceError> {
         self.refuse_if_lost()?;
-        let turns = self.scheduler.schedule(R::Prefill::take);
+        let turns = self.schedule();
         let launched = self.launch(turns);
         let outcomes = self.collect(launched)?;
         self.commit(outcomes);
@@ -102,7 +107,7 @@ impl<R: Recipe> Engine<R> {
         self.live.insert(id, n);
         self.stats.prompt_tokens += request.prompt().len() as u64;
         let prompt: Arc<[u32]> = request.prompt().into();
-        let first = Generation::new(&request, 0, &*self.text);
+        let first = Generation::new(&request, &*self.text, self.clock.now());
         // Sequences that can run at once begin together.
         for index in (0..n).step_by(self.max_seqs as usize) {
             self.scheduler.add(Arrival {
@@ -138,6 +143,17 @@ impl<R: Recipe> Engine<R> {
     /// Whether a step would do and return nothing.
     pub fn is_idle(&self) -> bool {
         self.live.is_empty() && self.outbox.is_empty() && self.flights.is_empty()
+    }
+
+    /// How busy the engine is now.
+    pub fn load(&self) -> Load {
+        let (blocks_used, blocks) = self.scheduler.blocks();
+        Load {
+            running: self.scheduler.all_running().len(),
+            waiting: self.scheduler.queued(),
+            blocks_used,
+            blocks,
+        }
     }
 
     pub fn stats(&self) -> Stats {
@@ -186,6 +202,18 @@ impl<R: Recipe> Engine<R> {
         }
     }
 
+    /// The turns of the next step.
+    fn schedule(&mut self) -> Vec<Turn> {
+        let turns = self.scheduler.schedule(R::Prefill::take);
+        let now = self.clock.now();
+        for turn in &turns {
+            if let Some(sequence) = self.scheduler.find(turn.id) {
+                sequence.output.admit(now);
+            }
+        }
+        turns
+    }
+
     /// Takes note of what came of a step's turns: all of them first, then the output of each.
     fn commit(&mut self, outcomes: Outcomes) {
         let mut sampled = outcomes.sampled.into_iter();
@@ -216,21 +244,19 @@ impl<R: Recipe> Engine<R> {
     ) {
         self.stats.computed_tokens += turn.rows.len() as u64;
         let mut sampled = sampled.take(turn.choices());
-        let own: Vec<_> = sampled.by_ref().take(turn.chosen.len()).collect();
-        let tokens: Vec<u32> = own.iter().filter_map(|sampled| sampled.token).collect();
-        let sequence = self.scheduler.commit(turn, &tokens);
-        let siblings = turn.siblings.clone().zip(sampled);
-        let Some(first) = sequence else {
-            // Its request has ended meanwhile.
-            return siblings.for_each(drop);
-        };
-        let begun: Vec<_> = siblings
-            .map(|(index, sampled)| (index, sampled, first.output.sibling(index)))
-            .collect();
-        chosen.extend(own.into_iter().map(|sampled| (turn.id, Ok(sampled))));
-        for (index, sampled, output) in begun {
-            let token = sampled.token;
-            self.scheduler.fork(turn, index, token.as_slice(), output);
+        self.tokens.clear();
+        for sampled in sampled.by_ref().take(turn.chosen.len()) {
+            self.tokens.extend(sampled.token);
+            chosen.push((turn.id, Ok(sampled)));
+        }
+        self.scheduler.commit(turn, &self.tokens);
+        for (index, sampled) in turn.siblings.clone().zip(sampled) {
+            // It has nothing to begin with if its request has ended meanwhile.
+            if let Some(first) = self.scheduler.find(turn.id) {
+                let output = first.output.sibling(index);
+                let token = sampled.token;
+                self.scheduler.fork(turn, index, token.as_slice(), output);
+            }
             chosen.push((SequenceId { index, ..turn.id }, Ok(sampled)));
         }
     }
@@ -245,7 +271,9 @@ impl<R: Recipe> Engine<R> {
             return self.fail(id.request, Failure::NoToken);
         };
         let logprobs = sampled.logprobs;
-        let accepted = guard(|| sequence.output.accept(token, logprobs.as_ref()));
+        let now = self.clock.now();
+        let output = &mut sequence.output;
+        let accepted = guard(|| output.accept(token, logprobs.as_ref(), now));
         let (text, reason) = match accepted {
             Ok(accepted) => accepted,
             Err(panicked) => return self.fail(id.request, Failure::Panicked(panicked)),
@@ -297,11 +325,12 @@ impl<R: Recipe> Engine<R> {
         let Some(sequence) = self.scheduler.remove(id) else {
             return;
         };
+        let now = self.clock.now();
         for index in std::iter::once(id.index).chain(sequence.siblings) {
             let id = SequenceId { index, ..id };
-            let output = &sequence.output;
+            let (output, cached) = (&sequence.output, sequence.cached);
             self.outbox
-                .push(output.finished(id, sequence.cached, reason.clone()));
+                .push(output.finished(id, cached, reason.clone(), now));
         }
     }
 }

@@ -39,6 +39,11 @@ impl<I: PrefixIndex> KvBlocks<I> {
         }
     }
 
+    /// All there are.
+    pub fn blocks(&self) -> usize {
+        self.pool.blocks()
+    }
+
     pub fn block_size(&self) -> usize {
         self.block_size
     }

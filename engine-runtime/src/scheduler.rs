@@ -42,9 +42,6 @@ pub struct Scheduler<I: PrefixIndex, O> {
     stats: SchedulerStats,
 }
 
-/// What [`Scheduler::commit`] found a turn's sequence to be.
-type Found<'a, I, O> = Option<&'a mut Sequence<<I as PrefixIndex>::Link, O>>;
-
 impl<I: PrefixIndex, O> Scheduler<I, O> {
     pub fn new(limits: Limits, blocks: usize) -> Self {
         Self {
@@ -111,11 +108,12 @@ impl<I: PrefixIndex, O> Scheduler<I, O> {
     }
 
     /// Takes note that a turn was computed, and of the tokens chosen for its sequence: one for each position of
-    /// `turn.chosen`, or fewer where a drafted token was not what was chosen in its place. Returns the sequence if it
-    /// is not over.
-    pub fn commit(&mut self, turn: &Turn, tokens: &[u32]) -> Found<'_, I, O> {
+    /// `turn.chosen`, or fewer where a drafted token was not what was chosen in its place.
+    pub fn commit(&mut self, turn: &Turn, tokens: &[u32]) {
         turn.copy.into_iter().for_each(|copy| self.kv.copied(copy));
-        let (sequence, running) = self.sequences.find(turn.id)?;
+        let Some((sequence, running)) = self.sequences.find(turn.id) else {
+            return;
+        };
         sequence.coming -= turn.chosen.len();
         sequence.tokens.extend(tokens);
         if running && sequence.stay == turn.stay {
@@ -129,7 +127,6 @@ impl<I: PrefixIndex, O> Scheduler<I, O> {
             self.kv
                 .commit(&mut sequence.table, &sequence.keys, computed, read);
         }
-        Some(sequence)
     }
 
     /// Takes a turn back whose step came to nothing; those of later steps go first.
@@ -209,7 +206,7 @@ impl<I: PrefixIndex, O> Scheduler<I, O> {
     }
 
     /// A sequence that is not over.
-    pub fn find(&mut self, id: SequenceId) -> Found<'_, I, O> {
+    pub fn find(&mut self, id: SequenceId) -> Option<&mut Sequence<I::Link, O>> {
         self.sequences.find(id).map(|(sequence, _)| sequence)
     }
 
@@ -221,6 +218,12 @@ impl<I: PrefixIndex, O> Scheduler<I, O> {
     /// All waiting sequences, the next one first.
     pub fn waiting(&self) -> impl Iterator<Item = &Sequence<I::Link, O>> {
         self.sequences.waiting()
+    }
+
+    /// Blocks that sequences hold, and all there are.
+    pub fn blocks(&self) -> (usize, usize) {
+        let all = self.kv.blocks();
+        (all - self.kv.available(), all)
     }
 
     pub fn block_size(&self) -> usize {

@@ -1,11 +1,15 @@
 //! The engine over the reference backend: its rules, one test for each.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use engine_runtime::Engine;
 use engine_runtime::backend::reference::Reference;
 use engine_runtime::dtype::Dense;
-use engine_runtime::engine::{Event, FinishReason, StopReason};
+use engine_runtime::engine::{Clock, EngineOptions, Event, FinishReason, StopReason, Times};
+use engine_runtime::model::Model;
 use engine_runtime::models::Llama;
 use engine_runtime::parts::{Chunked, Hashed, Off, Top, Whole};
 use engine_runtime::recipe::{KvMemory, Limits};
@@ -345,6 +349,54 @@ fn cached_prefixes_are_found_and_counted() {
 }
 
 #[test]
+fn times_are_told_by_the_clock_that_was_brought() {
+    let model = model();
+    let checkpoint = engine_runtime::checkpoint::Checkpoint::open(model.dir()).unwrap();
+    let mut device = Reference::default();
+    type Loaded = Llama<Plain>;
+    let loaded = <Loaded as Model<Plain>>::load(&mut device, &checkpoint, &LIMITS, &mut |_, _| ());
+    let time = Arc::new(AtomicU64::new(0));
+    let clock = Arc::clone(&time);
+    let text = Arc::new(engine_runtime::text::ByteText);
+    let options = EngineOptions {
+        clock: Clock::new(move || Duration::from_secs(clock.load(Ordering::Relaxed))),
+        ..EngineOptions::new(LIMITS, Vec::new(), text)
+    };
+    let mut engine = Engine::<Plain>::open(device, loaded.unwrap(), options).unwrap();
+    let at = |seconds, engine: &mut Engine<Plain>| {
+        time.store(seconds, Ordering::Relaxed);
+        engine.step().unwrap()
+    };
+    let submit = |engine: &mut Engine<Plain>, prompt: u32, tokens| {
+        let request = engine.validate(request(0..prompt, sampled(1, tokens)), 0);
+        engine.submit(request.unwrap()).unwrap()
+    };
+    // The second prompt has no room in a step beside the first.
+    submit(&mut engine, 40, 3);
+    submit(&mut engine, 30, 2);
+    assert_eq!(engine.load().waiting, 2);
+    let mut events = Vec::new();
+    for seconds in [10, 20, 30, 40] {
+        events.extend(at(seconds, &mut engine));
+    }
+    assert_eq!((engine.load().waiting, engine.load().running), (0, 0));
+    let times: Vec<Times> = events
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Finished { times, .. } => Some(times),
+            Event::Token { .. } => None,
+        })
+        .collect();
+    let expected = |admitted, finished| Times {
+        arrived: Duration::ZERO,
+        admitted: Some(Duration::from_secs(admitted)),
+        first_token: Some(Duration::from_secs(admitted)),
+        finished: Duration::from_secs(finished),
+    };
+    assert_eq!(times, [expected(10, 30), expected(20, 30)]);
+}
+
+#[test]
 fn limits_are_held_against_the_profile_and_each_other() {
     let model = model();
     let refused = |change: fn(&mut Limits)| {
@@ -359,12 +411,8 @@ fn limits_are_held_against_the_profile_and_each_other() {
             &<Plain as engine_runtime::Recipe>::LIMITS,
             &mut |_, _| (),
         );
-        let options = engine_runtime::engine::EngineOptions {
-            limits: setup.limits,
-            eos: setup.eos,
-            text: std::sync::Arc::new(engine_runtime::text::ByteText),
-            max_queue: 8,
-        };
+        let text = Arc::new(engine_runtime::text::ByteText);
+        let options = EngineOptions::new(setup.limits, setup.eos, text);
         match Engine::<Plain>::open(device, model.unwrap(), options) {
             Ok(_) => panic!("these limits should have been refused"),
             Err(error) => error.to_string(),

@@ -15,7 +15,7 @@ use engine_runtime::backend::{
 use engine_runtime::batch::{Capacity, DeviceBatch};
 use engine_runtime::checkpoint::{Checkpoint, CheckpointError, Fit, LoadError};
 use engine_runtime::dtype::Dense;
-use engine_runtime::engine::{EngineOptions, Event, Failure, FinishReason, MAX_QUEUE, RequestId};
+use engine_runtime::engine::{EngineOptions, Event, Failure, FinishReason, RequestId};
 use engine_runtime::model::{Model, ModelShape};
 use engine_runtime::models::Llama;
 use engine_runtime::parts::{Chunked, Hashed, Top};
@@ -190,12 +190,7 @@ fn engine<R: Recipe>() -> Engine<R> {
     let options = DeviceOptions { threads: Some(3) };
     let mut device = R::Backend::open(&options).unwrap();
     let model = R::Model::load(&mut device, &checkpoint, &LIMITS, &mut |_, _| ()).unwrap();
-    let options = EngineOptions {
-        limits: LIMITS,
-        eos: Vec::new(),
-        text: Arc::new(PoisonableText),
-        max_queue: MAX_QUEUE,
-    };
+    let options = EngineOptions::new(LIMITS, Vec::new(), Arc::new(PoisonableText));
     Engine::open(device, model, options).unwrap()
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use engine_runtime::backend::{Backend, DeviceOptions};
 use engine_runtime::checkpoint::Checkpoint;
-use engine_runtime::engine::{Engine, EngineOptions, MAX_QUEUE};
+use engine_runtime::engine::{Engine, EngineOptions};
 use engine_runtime::model::Model;
 use engine_runtime::text::{ByteText, Detokenize};
 use engine_runtime::tokenizer::Tokenizer;
@@ -77,12 +77,7 @@ impl ModelFlags {
             bar.set_position(done);
         })?;
         bar.finish_and_clear();
-        let options = EngineOptions {
-            limits,
-            eos,
-            text,
-            max_queue: MAX_QUEUE,
-        };
+        let options = EngineOptions::new(limits, eos, text);
         Ok(Engine::open(device, model, options)?)
     }
 

@@ -92,8 +92,9 @@ impl<B: Backend> DeviceBatch<B> {
         self.advances = batch.sources.iter().any(|&source| source != NO_TOKEN);
         self.places = pack(batch, table, &mut self.staging);
         if self.staging.len() > self.capacity {
-            self.capacity = self.staging.len().next_power_of_two();
-            self.buffer = device.alloc("a step's input", self.capacity)?;
+            let words = self.staging.len().next_power_of_two();
+            self.buffer = device.alloc("a step's input", words)?;
+            self.capacity = words;
         }
         device.upload(&mut self.buffer, &self.staging)
     }

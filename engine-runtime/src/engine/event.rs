@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Panicked, RequestId};
+use super::{Panicked, RequestId, Times};
 use crate::backend::DeviceError;
 use crate::parts::TokenLogprobs;
 
@@ -30,6 +30,7 @@ pub enum Event {
         generated_tokens: usize,
         /// Sum of the logprobs of the output, where the request asked for them.
         cumulative_logprob: Option<f64>,
+        times: Times,
     },
 }
 

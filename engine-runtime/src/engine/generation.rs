@@ -1,8 +1,9 @@
 //! The output of one sequence: how its tokens are chosen, what text they make, and when it ends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Event, FinishReason, SequenceId, StopReason};
+use super::{Event, FinishReason, SequenceId, StopReason, Times};
 use crate::parts::TokenLogprobs;
 use crate::request::ValidatedRequest;
 use crate::sampler::{SamplingSettings, TableRows};
@@ -20,11 +21,12 @@ pub struct Generation {
     generated: usize,
     max_tokens: usize,
     cumulative_logprob: Option<f64>,
+    times: Times,
 }
 
 impl Generation {
-    /// Sequence `index` of `request`.
-    pub fn new(request: &ValidatedRequest, index: u32, text: &dyn Detokenize) -> Self {
+    /// The first sequence of `request`, which arrives `now`.
+    pub fn new(request: &ValidatedRequest, text: &dyn Detokenize, now: Duration) -> Self {
         let sampling = request.sampling();
         let special = match sampling.skip_special_tokens {
             true => SpecialTokens::Skip,
@@ -41,7 +43,7 @@ impl Generation {
             sampling.min_tokens as usize,
         );
         Self {
-            settings: SamplingSettings::new(request, index),
+            settings: SamplingSettings::new(request, 0),
             text,
             at_stop,
             eos: request.eos(),
@@ -50,6 +52,10 @@ impl Generation {
             generated: 0,
             max_tokens: request.max_tokens(),
             cumulative_logprob: sampling.logprobs.map(|_| 0.0),
+            times: Times {
+                arrived: now,
+                ..Times::default()
+            },
         }
     }
 
@@ -65,7 +71,13 @@ impl Generation {
             generated: self.generated,
             max_tokens: self.max_tokens,
             cumulative_logprob: self.cumulative_logprob,
+            times: self.times,
         }
+    }
+
+    /// Takes note that it is scheduled.
+    pub fn admit(&mut self, now: Duration) {
+        self.times.admitted.get_or_insert(now);
     }
 
     /// Whether a token can be chosen before the one in front of it is known here.
@@ -89,12 +101,14 @@ impl Generation {
         }
     }
 
-    /// Adds a token; returns the text that became certain, and the reason if it is the last.
+    /// Adds a token `now`; returns the text that became certain, and the reason if it is the last.
     pub fn accept(
         &mut self,
         token: u32,
         logprobs: Option<&TokenLogprobs>,
+        now: Duration,
     ) -> (String, Option<FinishReason>) {
+        self.times.first_token.get_or_insert(now);
         self.settings.push(token);
         self.generated += 1;
         if let (Some(sum), Some(logprobs)) = (&mut self.cumulative_logprob, logprobs) {
@@ -120,8 +134,14 @@ impl Generation {
         (text, Some(stop.map_or(reason, FinishReason::Stop)))
     }
 
-    /// The event that ends sequence `id`, of whose prompt `cached` tokens were found in the prefix cache.
-    pub fn finished(&self, id: SequenceId, cached: usize, reason: FinishReason) -> Event {
+    /// The event that ends sequence `id` `now`, of whose prompt `cached` tokens were found in the prefix cache.
+    pub fn finished(
+        &self,
+        id: SequenceId,
+        cached: usize,
+        reason: FinishReason,
+        now: Duration,
+    ) -> Event {
         Event::Finished {
             id: id.request,
             sequence: id.index,
@@ -130,6 +150,10 @@ impl Generation {
             cached_tokens: cached,
             generated_tokens: self.generated,
             cumulative_logprob: self.cumulative_logprob,
+            times: Times {
+                finished: now,
+                ..self.times
+            },
         }
     }
 

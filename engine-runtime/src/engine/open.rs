@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::{Engine, Executor, RequestId, Stats};
+use super::{Clock, Engine, Executor, RequestId, Stats};
 use crate::backend::{Backend, CacheShape, DeviceError};
 use crate::batch::Capacity;
 use crate::dtype::CacheFormat;
@@ -27,6 +27,20 @@ pub struct EngineOptions {
     pub text: Arc<dyn Detokenize>,
     /// Sequences that may wait; a request beyond them is rejected.
     pub max_queue: usize,
+    pub clock: Clock,
+}
+
+impl EngineOptions {
+    /// With a queue of [`MAX_QUEUE`], and without times.
+    pub fn new(limits: Limits, eos: Vec<u32>, text: Arc<dyn Detokenize>) -> Self {
+        Self {
+            limits,
+            eos,
+            text,
+            max_queue: MAX_QUEUE,
+            clock: Clock::stopped(),
+        }
+    }
 }
 
 /// Why an engine does not open.
@@ -92,6 +106,7 @@ impl<R: Recipe> Engine<R> {
             eos,
             text,
             max_queue,
+            clock,
         } = options;
         let shape = model.shape();
         check::<R>(&limits, &shape)?;
@@ -129,11 +144,13 @@ impl<R: Recipe> Engine<R> {
             // More sequences than 2^32 have no room anywhere.
             max_seqs: u32::try_from(limits.max_seqs).unwrap_or(u32::MAX),
             max_queue,
+            clock,
             live: BTreeMap::new(),
             flights: VecDeque::new(),
             outbox: Vec::new(),
             next: RequestId(0),
             stats: Stats::default(),
+            tokens: Vec::new(),
             lost: None,
         })
     }

@@ -1,5 +1,16 @@
 //! What an engine has done since it opened.
 
+/// What is there now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Sequences, each answer to a prompt counted once it has begun.
+    pub running: usize,
+    pub waiting: usize,
+    /// KV blocks that sequences hold, and all there are.
+    pub blocks_used: usize,
+    pub blocks: usize,
+}
+
 /// Counts that only grow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {

@@ -25,6 +25,10 @@ impl Pool {
         }
     }
 
+    pub fn blocks(&self) -> usize {
+        self.references.len()
+    }
+
     /// Blocks on the free list.
     pub fn free(&self) -> usize {
         self.free.len()

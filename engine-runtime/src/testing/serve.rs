@@ -47,10 +47,8 @@ pub fn open_queue<R: Recipe>(dir: &Path, setup: &Setup, max_queue: usize) -> Eng
     let model =
         R::Model::load(&mut device, &checkpoint, &setup.limits, &mut |_, _| ()).expect("it fits");
     let options = EngineOptions {
-        limits: setup.limits,
-        eos: setup.eos.clone(),
-        text: Arc::new(ByteText),
         max_queue,
+        ..EngineOptions::new(setup.limits, setup.eos.clone(), Arc::new(ByteText))
     };
     Engine::open(device, model, options).expect("a test's limits fit")
 }

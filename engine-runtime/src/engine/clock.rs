@@ -1,0 +1,48 @@
+//! The time that the engine tells, which its caller brings.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A clock: the time since some moment that stays the same. It never goes back.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Duration + Send + Sync>);
+
+impl Clock {
+    /// The time since now.
+    pub fn start() -> Self {
+        let start = Instant::now();
+        Self::new(move || start.elapsed())
+    }
+
+    /// Always 0, for those who want no times.
+    pub fn stopped() -> Self {
+        Self::new(|| Duration::ZERO)
+    }
+
+    pub fn new(read: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Clock").field(&self.now()).finish()
+    }
+}
+
+/// When things happened to one sequence, by the engine's clock.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Times {
+    /// It was submitted.
+    pub arrived: Duration,
+    /// It was scheduled for the first time, if ever.
+    pub admitted: Option<Duration>,
+    /// Its first token was output.
+    pub first_token: Option<Duration>,
+    pub finished: Duration,
+}
