@@ -1,8 +1,10 @@
 //! `cargo lathe explain`: why something works or does not, by which cell or rule, and what works instead.
 
 mod cell;
+mod device;
 mod family;
 mod feature;
+mod instruction;
 mod profile;
 mod rule;
 
@@ -11,14 +13,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use engine_spec::matrix::{CellId, MATRIX, Verdict};
 use engine_spec::rules::{RULES, Rule};
-use engine_spec::{Code, Family, Feature, TargetName, spell};
+use engine_spec::{Code, Family, Feature, Machine, TargetName, spell};
 
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::paint::{BAD, GOOD, UNSURE};
-use crate::target;
 
-/// Explain an error, a feature, a pair of features, a feature on hardware, or a profile.
+/// Explain an error, a feature, a pair of features, a feature on hardware, a device, or a profile.
 ///
 /// Without an argument, lists the errors that there are.
 #[derive(Debug, Args)]
@@ -28,9 +29,11 @@ use crate::target;
   cargo lathe explain chunked-prefill lora
   cargo lathe explain chunked-prefill v100-sxm2-16gb
   cargo lathe explain volta
+  cargo lathe explain h100-sxm5-80gb
+  cargo lathe explain avx512bf16
   cargo lathe explain profiles/default.toml")]
 pub struct Explain {
-    /// One or two of: an error code, a feature, a target, a profile.
+    /// One or two of: an error code, a feature, a target, an instruction set, a profile.
     #[arg(num_args = 0..=2)]
     what: Vec<String>,
 }
@@ -41,6 +44,9 @@ enum Topic {
     Rule(&'static Rule),
     Feature(Feature),
     Family(Family),
+    Device(TargetName),
+    /// Of a CPU.
+    Instruction(String),
     Cell(CellId),
     Profile(PathBuf),
 }
@@ -52,6 +58,8 @@ impl Explain {
             Topic::Rule(rule) => Ok(rule::write(rule, out)?),
             Topic::Feature(feature) => Ok(feature::write(feature, out)?),
             Topic::Family(family) => Ok(family::write(family, out)?),
+            Topic::Device(target) => Ok(device::write(target, out)?),
+            Topic::Instruction(name) => Ok(instruction::write(&name, out)?),
             Topic::Cell(id) => Ok(cell::write(MATRIX.cell(id), out)?),
             Topic::Profile(path) => profile::write(&path, out),
         }
@@ -67,11 +75,12 @@ fn topic(words: &[String]) -> Result<Topic, Failure> {
                 Some(id) => Ok(Topic::Cell(id)),
                 None => Ok(Topic::Feature(a)),
             },
-            (Named::Feature(feature), Named::Family(family))
-            | (Named::Family(family), Named::Feature(feature)) => {
+            (Named::Feature(feature), Named::Target(target))
+            | (Named::Target(target), Named::Feature(feature)) => {
+                let family = target.arch(&Machine::detect()).family();
                 Ok(Topic::Cell(CellId::Hardware(feature, family)))
             }
-            (Named::Family(_), Named::Family(_)) => Err(Failure::Unknown {
+            (Named::Target(_), Named::Target(_)) => Err(Failure::Unknown {
                 what: "feature",
                 name: a.clone(),
                 hint: "; a profile has one target, so that no two meet".to_owned(),
@@ -95,16 +104,21 @@ fn single(word: &str) -> Result<Topic, Failure> {
     if let Some(rule) = RULES.iter().copied().find(|rule| rule.name == word) {
         return Ok(Topic::Rule(rule));
     }
+    let instruction = word.to_ascii_lowercase().replace('_', "");
+    if instruction::is_one(&instruction) {
+        return Ok(Topic::Instruction(instruction));
+    }
     Ok(match named(word)? {
         Named::Feature(feature) => Topic::Feature(feature),
-        Named::Family(family) => Topic::Family(family),
+        Named::Target(TargetName::Family(family)) => Topic::Family(family),
+        Named::Target(target) => Topic::Device(target),
     })
 }
 
 /// A row or a column of the matrix.
 enum Named {
     Feature(Feature),
-    Family(Family),
+    Target(TargetName),
 }
 
 fn named(word: &str) -> Result<Named, Failure> {
@@ -112,11 +126,8 @@ fn named(word: &str) -> Result<Named, Failure> {
     if let Some(feature) = Feature::meant(&plain).or_else(|| Feature::meant(word)) {
         return Ok(Named::Feature(feature));
     }
-    if TargetName::named(word).is_some() {
-        return target::family(word).map(Named::Family);
-    }
-    if TargetName::named(&plain).is_some() {
-        return target::family(&plain).map(Named::Family);
+    if let Some(target) = TargetName::named(word).or_else(|| TargetName::named(&plain)) {
+        return Ok(Named::Target(target));
     }
     let hint = spell::hint(&plain, Feature::ALL.into_iter().map(Feature::name))
         .or_else(|| TargetName::hint(&plain))

@@ -59,6 +59,13 @@ cases! {
     explain_feature: "explain" "lora";
     explain_alias: "explain" "APC";
     explain_family: "explain" "volta";
+    explain_ampere: "explain" "ampere";
+    explain_device: "explain" "t4";
+    explain_device_with_its_host: "explain" "gh200-96gb";
+    explain_cpu: "explain" "epyc-9654";
+    explain_architecture: "explain" "gfx942";
+    explain_device_not_named_whole: "explain" "h100";
+    explain_unknown_device: "explain" "b200";
     explain_pair: "explain" "chunked-prefill" "lora";
     explain_pair_as_rustc_names_it: "explain" "legal::mark::Lora" "ChunkedPrefill";
     explain_unknown_pair: "explain" "guided" "LoRA";

@@ -4,7 +4,9 @@
 //! table of families, [`Op`] the list of what kernels compute. A profile that is accepted and an engine that then
 //! refuses to start would break the one promise of this project; with one reader they cannot differ.
 //!
-//! Not here: anything of a profile, a device or a weight. Nothing is read from disk but small JSON files.
+//! [`x86`] is the one list of what processors are asked for.
+//!
+//! Not here: anything of a profile, a GPU or a weight. Nothing is read from disk but small JSON files.
 #![forbid(unsafe_code)]
 
 mod bytes;
@@ -18,6 +20,7 @@ mod op;
 mod quantization;
 mod rope;
 mod weights;
+pub mod x86;
 
 pub use bytes::Bytes;
 pub use config::{Activation, Biases, Config, Norm};

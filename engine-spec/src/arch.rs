@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use engine_model::x86::{self, Instructions};
 use serde::{Serialize, Serializer};
 
 use crate::family::Family;
@@ -171,6 +172,18 @@ impl Arch {
             }
             _ => self as usize == other as usize,
         }
+    }
+
+    /// What a processor of it has at least, beyond what every one of its kind has: what compilers are told, and what
+    /// the engine looks for when it starts.
+    pub fn instructions(self) -> impl Iterator<Item = &'static Instructions> {
+        let levels: &[&[Instructions]] = match self {
+            X86V3 => &[x86::V2, x86::V3],
+            X86V4 => &[x86::V2, x86::V3, x86::V4],
+            X86V4Bf16 => &[x86::V2, x86::V3, x86::V4, x86::BF16],
+            _ => &[],
+        };
+        levels.iter().copied().flatten()
     }
 
     /// The kind of processor that it is one of; none for a GPU, and for portable code.

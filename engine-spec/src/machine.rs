@@ -4,6 +4,9 @@
 
 mod tools;
 
+#[cfg(target_arch = "x86_64")]
+use engine_model::x86::Instructions;
+
 use crate::arch::Arch;
 use crate::family::BackendKind;
 use crate::host::{Host, Processor};
@@ -66,27 +69,16 @@ impl Machine {
     }
 }
 
-/// The x86-64 levels are those of the psABI; only the instructions that the kernels use are asked for.
+/// The best level whose instructions the processor has and whose registers the system saves.
 #[cfg(target_arch = "x86_64")]
 fn arch() -> Arch {
-    let v3 = is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("fma")
-        && is_x86_feature_detected!("f16c")
-        && is_x86_feature_detected!("bmi2");
-    let v4 = v3
-        && is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512cd")
-        && is_x86_feature_detected!("avx512dq")
-        && is_x86_feature_detected!("avx512vl");
-    let bf16 =
-        v4 && is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512bf16");
-    match (bf16, v4, v3) {
-        (true, _, _) => Arch::X86V4Bf16,
-        (_, true, _) => Arch::X86V4,
-        (_, _, true) => Arch::X86V3,
-        _ => Arch::Portable,
-    }
+    let is_saved = |arch| match arch {
+        Arch::X86V3 => is_x86_feature_detected!("avx2"),
+        _ => is_x86_feature_detected!("avx512f"),
+    };
+    let levels = [Arch::X86V4Bf16, Arch::X86V4, Arch::X86V3];
+    let runs = |arch: &Arch| arch.instructions().all(Instructions::are_here) && is_saved(*arch);
+    levels.into_iter().find(runs).unwrap_or(Arch::Portable)
 }
 
 #[cfg(target_arch = "aarch64")]

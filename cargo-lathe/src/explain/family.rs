@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use engine_spec::matrix::{Cell, CellId, MATRIX, Unknown, Verdict, counts};
-use engine_spec::{Arch, Family, SKUS};
+use engine_spec::{Arch, Family, Machine, SKUS, Target, TargetName};
 
 use super::verdict;
 use crate::paint::{DIM, GOOD, NAME, STRONG};
@@ -12,6 +12,11 @@ pub fn write(family: Family, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{STRONG}{}{STRONG:#}", family.title())?;
     for arch in Arch::of(family) {
         writeln!(out, "  {NAME}{:15}{NAME:#} {}", arch.name(), arch.what())?;
+    }
+    let target = TargetName::Family(family);
+    if target.is_one_architecture() && family != Family::Cpu {
+        let describe = Target::new(target, &Machine::detect()).describe();
+        writeln!(out, "  {DIM}as a target{DIM:#}     {describe}")?;
     }
     let devices: Vec<&str> = SKUS
         .iter()

@@ -1,5 +1,6 @@
 //! What a plan tells cargo and rustc.
 
+use engine_model::x86;
 use serde::Serialize;
 
 use crate::arch::Arch;
@@ -13,7 +14,7 @@ pub struct Rustc {
     /// `-C target-cpu`.
     pub target_cpu: &'static str,
     /// `-C target-feature`, each with its sign.
-    pub target_features: &'static [&'static str],
+    pub target_features: Vec<String>,
 }
 
 impl Rustc {
@@ -43,16 +44,69 @@ impl Plan {
     /// What rustc is told. The host side of a GPU engine is built for any CPU of its kind.
     pub fn rustc(&self) -> Rustc {
         let host = self.target.host;
-        let (target_cpu, target_features): (&str, &[&str]) = match self.target.arch {
-            Arch::X86V3 => ("x86-64-v3", &[]),
-            Arch::X86V4 => ("x86-64-v4", &[]),
-            Arch::X86V4Bf16 => ("x86-64-v4", &["+avx512vnni", "+avx512bf16"]),
-            _ => (host.processor.any(), &[]),
+        let target_cpu = match self.target.arch {
+            Arch::X86V3 => "x86-64-v3",
+            Arch::X86V4 | Arch::X86V4Bf16 => "x86-64-v4",
+            _ => host.processor.any(),
         };
+        let above = match self.target.arch {
+            Arch::X86V4Bf16 => x86::BF16,
+            _ => &[],
+        };
+        let target_features = above.iter().map(|one| format!("+{}", one.name)).collect();
         Rustc {
             triple: host.triple(),
             target_cpu,
             target_features,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::process::Command;
+
+    use crate::arch::Arch;
+    use crate::machine::Machine;
+    use crate::profile::Profile;
+
+    /// What rustc switches on, by its own account.
+    fn switched_on(flags: &[String]) -> BTreeSet<String> {
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let output = Command::new(rustc)
+            .args(["--print", "cfg", "--target", "x86_64-unknown-linux-gnu"])
+            .args(flags)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let feature = |line: &str| {
+            line.strip_prefix("target_feature=")
+                .map(|name| name.trim_matches('"').to_owned())
+        };
+        text.lines().filter_map(feature).collect()
+    }
+
+    /// An engine that starts looks for all that it was compiled with.
+    #[test]
+    fn rustc_switches_on_what_the_list_says_and_nothing_more() {
+        let everywhere = switched_on(&[]);
+        assert!(everywhere.contains("sse2"), "rustc answers");
+        for arch in [Arch::X86V3, Arch::X86V4, Arch::X86V4Bf16] {
+            let text = format!("name = \"x\"\ntarget = \"{arch}\"\nmodel.family = \"llama\"\n");
+            let profile = Profile::parse("x.toml", &text).unwrap();
+            let plan = crate::plan(&profile, &Machine::imagined(arch)).unwrap();
+            let more: BTreeSet<String> = switched_on(&plan.rustc().flags())
+                .difference(&everywhere)
+                .cloned()
+                .collect();
+            // It switches this one on as well, and does not print what has no stable name.
+            let printed = arch
+                .instructions()
+                .map(|one| one.name)
+                .filter(|name| *name != "lahfsahf");
+            let listed: BTreeSet<String> = printed.map(str::to_owned).collect();
+            assert_eq!(more, listed, "{arch}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::arch::x86_64::*;
 
+use engine_model::x86;
 use half::{bf16, f16};
 
 use super::{Dot, Isa, Kernel, Pair, cpuid, pairs, widen_each};
@@ -18,7 +19,7 @@ impl Isa for Avx2 {
     type Vector = __m256;
 
     fn detect() -> Result<Self, Vec<&'static str>> {
-        let missing = cpuid::missing(&[cpuid::V3], cpuid::YMM);
+        let missing = cpuid::missing(&[x86::V2, x86::V3], cpuid::YMM);
         missing.is_empty().then_some(Self(())).ok_or(missing)
     }
 

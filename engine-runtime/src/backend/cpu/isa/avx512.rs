@@ -2,6 +2,7 @@
 
 use std::arch::x86_64::*;
 
+use engine_model::x86;
 use half::{bf16, f16};
 
 use super::{Dot, Isa, Kernel, Pair, cpuid, pairs, widen_each};
@@ -158,13 +159,13 @@ avx512!(
     Avx512,
     "x86-64-v4",
     "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,f16c",
-    &[cpuid::V3, cpuid::V4]
+    &[x86::V2, x86::V3, x86::V4]
 );
 avx512!(
     Avx512Bf16,
     "x86-64-v4 with bf16",
     "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c",
-    &[cpuid::V3, cpuid::V4, cpuid::BF16]
+    &[x86::V2, x86::V3, x86::V4, x86::BF16]
 );
 
 /// Weights are widened, two columns to a load; activations stay in f32.
