@@ -139,8 +139,9 @@ fn a_call_that_cannot_build_a_profile_names_the_one_that_can() {
 fn the_engine_carries_its_manifest() {
     let profile = std::env::var_os("LATHE_PROFILE")
         .map_or(PathBuf::from("profiles/default.toml"), PathBuf::from);
-    let (plan, found) = engine_spec::check_file(&Path::new(ROOT).join(profile), &Machine::detect());
-    let manifest = Manifest::from(&plan.unwrap_or_else(|| panic!("{found}"))).json();
+    let checked = engine_spec::check_file(&Path::new(ROOT).join(profile), &Machine::detect());
+    let plan = checked.plan().unwrap_or_else(|found| panic!("{found}"));
+    let manifest = Manifest::of(&plan).json();
     let binary = std::fs::read(env!("CARGO_BIN_EXE_engine")).unwrap();
     let found = binary
         .windows(manifest.len())

@@ -44,8 +44,8 @@ fn planned() -> BTreeMap<String, Vec<String>> {
     });
     let plans = files.map(|path| {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let (plan, found) = engine_spec::check_file(&path, &machine);
-        let plan = plan.unwrap_or_else(|| panic!("{found}"));
+        let checked = engine_spec::check_file(&path, &machine).plan();
+        let plan = checked.unwrap_or_else(|found| panic!("{found}"));
         assert_eq!(
             plan.name, name,
             "a profile is named as its file, or the feature selects another"

@@ -88,7 +88,7 @@ impl Build {
 /// The built binary's manifest, if it is the plan's.
 fn verify(binary: &Path, plan: &Plan) -> Result<Value, Failure> {
     let found = inspect::manifest(binary)?;
-    let expected: Value = serde_json::from_str(&Manifest::from(plan).json())?;
+    let expected: Value = serde_json::from_str(&Manifest::of(plan).json())?;
     if found == expected {
         return Ok(found);
     }

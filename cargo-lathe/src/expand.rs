@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
+use engine_spec::codegen;
 use proc_macro2::{Ident, Span};
 
 use crate::failure::Failure;
@@ -23,9 +24,10 @@ impl Expand {
     pub fn run(&self, out: &mut Output) -> Result<(), Failure> {
         let plan = profile::preview(&self.profile)?;
         let build = Ident::new("Build", Span::call_site());
+        let path = self.profile.display().to_string();
         let tokens = match self.manifest {
-            true => engine_spec::codegen::engine(&plan, &build),
-            false => engine_spec::codegen::recipe(&plan, &build),
+            true => codegen::engine(&plan, &build, &path),
+            false => codegen::recipe(&plan, &build, &path),
         };
         let file = syn::parse2(tokens).map_err(|error| Failure::Generated { error })?;
         out.write_all(prettyplease::unparse(&file).as_bytes())?;

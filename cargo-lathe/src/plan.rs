@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use engine_spec::codegen::{self, Binding};
+use engine_spec::codegen;
 use engine_spec::plan::Decision;
-use engine_spec::{Feature, FeatureSet, Plan};
+use engine_spec::{Answers, Feature, FeatureSet};
 use serde_json::{Value, json};
 
 pub use memory::size;
@@ -46,7 +46,7 @@ impl PlanCommand {
     }
 }
 
-fn human(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
+fn human(plan: &Answers, out: &mut impl Write) -> io::Result<()> {
     let (target, describe) = (plan.target.name, plan.target.describe());
     writeln!(
         out,
@@ -57,7 +57,7 @@ fn human(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
     let decisions: Vec<&Decision> = plan
         .decisions()
         .iter()
-        .filter(|one| feature_of(one).is_none())
+        .filter(|one| !one.key.starts_with("features."))
         .collect();
     rows(
         out,
@@ -71,23 +71,7 @@ fn human(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
         }),
     )?;
     heading(out, "features")?;
-    let bindings = codegen::bindings(plan);
-    let features = plan
-        .decisions()
-        .iter()
-        .filter_map(|one| Some((feature_of(one)?, one)));
-    let features: Vec<(Feature, &Decision)> = features.collect();
-    rows(
-        out,
-        features.iter().map(|(feature, one)| {
-            (
-                feature.name(),
-                type_of(&bindings, *feature),
-                one.origin.to_string(),
-                !plan.features.has(*feature),
-            )
-        }),
-    )?;
+    rows(out, features(plan).into_iter())?;
     heading(out, "engine")?;
     fact(out, "compiled in", &names(plan.set()))?;
     fact(out, "not in it", &names(FeatureSet::FULL.minus(plan.set())))?;
@@ -156,25 +140,33 @@ fn fact(out: &mut impl Write, name: &str, words: &[String]) -> io::Result<()> {
     writeln!(out)
 }
 
-/// The feature that a decision is about.
-fn feature_of(decision: &Decision) -> Option<Feature> {
-    decision
-        .key
-        .strip_prefix("features.")
-        .and_then(Feature::named)
+/// A line for each feature, with the type that stands for it, and one for each setting of those that are on.
+fn features(plan: &Answers) -> Vec<(&str, String, String, bool)> {
+    let mut lines = Vec::new();
+    for decision in plan.decisions() {
+        let Some(key) = decision.key.strip_prefix("features.") else {
+            continue;
+        };
+        let origin = decision.origin.to_string();
+        lines.push(match Feature::named(key) {
+            Some(feature) => {
+                let absent = !plan.set().contains(feature);
+                (feature.name(), type_of(plan, feature), origin, absent)
+            }
+            None => {
+                let setting = key.rsplit('.').next().unwrap_or(key);
+                (setting, decision.value.clone(), origin, false)
+            }
+        });
+    }
+    lines
 }
 
 /// What stands in the recipe for a feature.
-fn type_of(bindings: &[Binding], feature: Feature) -> String {
-    let part = codegen::parts::PARTS
-        .iter()
-        .find(|part| part.feature == feature);
-    let binding = bindings
-        .iter()
-        .find(|binding| part.is_some_and(|part| part.name == binding.name));
-    binding
-        .map(|binding| binding.bound.to_string())
-        .unwrap_or_default()
+fn type_of(plan: &Answers, feature: Feature) -> String {
+    let mut features = plan.features.iter();
+    let settings = features.find_map(|(other, settings)| (other == feature).then_some(settings));
+    feature.stand_in(settings.flatten()).to_owned()
 }
 
 fn names(set: FeatureSet) -> Vec<String> {
@@ -183,7 +175,7 @@ fn names(set: FeatureSet) -> Vec<String> {
         .collect()
 }
 
-fn json(plan: &Plan) -> Result<Value, serde_json::Error> {
+fn json(plan: &Answers) -> Result<Value, serde_json::Error> {
     let mut value = serde_json::to_value(plan)?;
     let bindings = codegen::bindings(plan).into_iter().map(|binding| {
         (

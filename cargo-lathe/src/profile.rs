@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use engine_spec::{Color, Diagnostics, Format, Machine, Plan};
+use engine_spec::{Checked, Color, Diagnostics, Format, Machine, Plan, Preview};
 
 use crate::failure::Failure;
 use crate::paint::UNSURE;
@@ -12,13 +12,12 @@ pub fn plan(path: &Path) -> Result<Plan, Failure> {
     judge(path).map_err(|diagnostics| refused(&diagnostics))
 }
 
-/// The plan of a sound profile, whether or not this engine has all of its parts; what it lacks is said on standard
-/// error.
-pub fn preview(path: &Path) -> Result<Plan, Failure> {
-    let (plan, found) = engine_spec::check_file(path, &Machine::detect());
-    let Some(plan) = plan else {
-        return Err(refused(&found));
-    };
+/// What a sound profile would become, whether or not this engine has all of its parts; what it lacks is said on
+/// standard error.
+pub fn preview(path: &Path) -> Result<Preview, Failure> {
+    let (preview, found) = check(path)
+        .preview()
+        .map_err(|diagnostics| refused(&diagnostics))?;
     if !found.is_empty() {
         let parts = if found.len() == 1 { "a part" } else { "parts" };
         anstream::eprintln!(
@@ -26,15 +25,16 @@ pub fn preview(path: &Path) -> Result<Plan, Failure> {
         );
         anstream::eprintln!("{}", found.render(Format::Short));
     }
-    Ok(plan)
+    Ok(preview)
 }
 
 /// The plan, or all that is wrong.
 pub fn judge(path: &Path) -> Result<Plan, Diagnostics> {
-    match engine_spec::check_file(path, &Machine::detect()) {
-        (Some(plan), found) if found.is_empty() => Ok(plan),
-        (_, found) => Err(found),
-    }
+    check(path).plan()
+}
+
+fn check(path: &Path) -> Checked {
+    engine_spec::check_file(path, &Machine::detect())
 }
 
 fn refused(diagnostics: &Diagnostics) -> Failure {

@@ -42,7 +42,7 @@ pub fn expand(declared: Declared) -> TokenStream {
         return quote! { #declaration #error #stand_in };
     };
     let bound = match plan(&path) {
-        Ok(plan) => codegen::engine(&plan, build),
+        Ok(plan) => codegen::engine(&plan, build, &shown(&path)),
         Err(diagnostics) => refuse(build, &diagnostics),
     };
     let tracked = track(&path);
@@ -50,13 +50,11 @@ pub fn expand(declared: Declared) -> TokenStream {
 }
 
 fn plan(path: &Path) -> Result<Plan, Diagnostics> {
-    match engine_spec::check_file(path, &Machine::detect()) {
-        (Some(plan), diagnostics) if diagnostics.is_empty() => Ok(plan),
-        (_, mut diagnostics) => {
-            diagnostics.source.path = shown(path);
-            Err(diagnostics)
-        }
-    }
+    let checked = engine_spec::check_file(path, &Machine::detect());
+    checked.plan().map_err(|mut diagnostics| {
+        diagnostics.source.path = shown(path);
+        diagnostics
+    })
 }
 
 /// One error for each diagnostic, and the stand-in that keeps the rest of the program quiet.

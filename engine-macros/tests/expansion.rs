@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use engine_spec::{Arch, Machine, codegen};
+use engine_spec::{Arch, Feature, Machine, Preview, codegen};
 use proc_macro2::{Ident, Span};
 
 /// `native` profiles need a machine; this one is always the same.
@@ -10,9 +10,13 @@ const MACHINE: Machine = Machine::imagined(Arch::X86V4Bf16);
 
 /// The recipe of a profile as `cargo lathe expand` shows it. Parts that are not built yet have their types all the same.
 fn expand(path: &Path) -> String {
-    let (plan, found) = engine_spec::check_file(path, &MACHINE);
-    let plan = plan.unwrap_or_else(|| panic!("{found}"));
-    pretty(codegen::recipe(&plan, &build()))
+    let name = path.file_name().unwrap().to_string_lossy();
+    pretty(codegen::recipe(&preview(path), &build(), &name))
+}
+
+fn preview(path: &Path) -> Preview {
+    let checked = engine_spec::check_file(path, &MACHINE).preview();
+    checked.unwrap_or_else(|found| panic!("{found}")).0
 }
 
 fn pretty(tokens: proc_macro2::TokenStream) -> String {
@@ -111,8 +115,7 @@ fn every_part_that_is_named_is_declared_by_the_runtime() {
         .into_iter()
         .chain(profiles("tests/profiles/good"))
     {
-        let (plan, _) = engine_spec::check_file(&path, &MACHINE);
-        for binding in codegen::bindings(&plan.unwrap())
+        for binding in codegen::bindings(&preview(&path))
             .iter()
             .filter(|binding| binding.bound.module == Some(&["parts"]))
         {
@@ -121,6 +124,60 @@ fn every_part_that_is_named_is_declared_by_the_runtime() {
             assert!(declared(binding.name), "the trait of {}", binding.name);
         }
     }
+}
+
+/// Each setting of a recipe's constant is a field of the runtime's struct and back: neither side has one that the other
+/// does not know.
+#[test]
+fn every_setting_is_one_of_the_runtime() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine-runtime/src");
+    let mut files = sources(&source.join("parts"));
+    files.push(source.join("recipe.rs"));
+    let text: String = files
+        .iter()
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    let fields = |name: &str| -> Vec<String> {
+        let (_, after) = text
+            .split_once(&format!("    {name} {{\n"))
+            .unwrap_or_else(|| panic!("the runtime declares no {name}"));
+        let (inside, _) = after.split_once("    }\n").unwrap();
+        let lines = inside.lines().map(str::trim);
+        let fields = lines.filter(|line| !line.starts_with("///"));
+        fields
+            .map(|line| line.trim_end_matches(',').to_owned())
+            .collect()
+    };
+    let mut seen = 0;
+    for feature in Feature::ALL
+        .into_iter()
+        .filter(|feature| !feature.fields().is_empty())
+    {
+        let answers = alone(feature);
+        let constants = codegen::constants(&answers);
+        let constant = constants.first().unwrap();
+        let names: Vec<&str> = constant.settings.iter().map(|(name, _)| *name).collect();
+        let settings = constant.settings_type();
+        assert_eq!(fields(&settings.name), names, "{feature}");
+        let declared = format!("const {}: {settings} = {settings}::OFF;", constant.name());
+        assert!(text.contains(&declared), "{declared}");
+        seen += 1;
+    }
+    assert_eq!(seen, 12);
+}
+
+/// What a profile with this feature alone would become.
+fn alone(feature: Feature) -> Preview {
+    let family = match feature {
+        Feature::Multimodal => "llava",
+        Feature::EncoderDecoder => "bart",
+        _ => "llama",
+    };
+    let text = format!(
+        "name = \"x\"\ntarget = \"a100-sxm4-80gb\"\nmodel.family = \"{family}\"\nfeatures.{feature} = true\n"
+    );
+    let checked = engine_spec::check("x.toml", &text, &MACHINE).preview();
+    checked.unwrap_or_else(|found| panic!("{found}")).0
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -5,7 +5,6 @@
 //! was found by [`crate::plan()`].
 
 mod bindings;
-pub mod parts;
 mod recipe;
 mod section;
 mod types;
@@ -14,22 +13,29 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use crate::manifest::Manifest;
-use crate::plan::Plan;
+use crate::plan::Answers;
 
-pub use bindings::{Binding, Constant, bindings, constants};
+pub use bindings::{Binding, Constant, StandsFor, bindings, constants};
 pub use section::SECTION;
 pub use types::{Module, Type};
 
-/// What `engine!` expands to behind the declaration of `build`: its recipe and its manifest.
-pub fn engine(plan: &Plan, build: &Ident) -> TokenStream {
-    let recipe = recipe(plan, build);
-    let manifest = section::of(&Manifest::from(plan).json(), build);
+/// What `engine!` expands to behind the declaration of `build`: its recipe and its manifest. `path` is where the
+/// profile lies, for whoever meets the recipe in a debugger.
+pub fn engine(answers: &Answers, build: &Ident, path: &str) -> TokenStream {
+    let recipe = recipe(answers, build, path);
+    let manifest = section::of(&Manifest::of(answers).json(), build);
     quote! { #recipe #manifest }
 }
 
-/// The recipe alone.
-pub fn recipe(plan: &Plan, build: &Ident) -> TokenStream {
-    recipe::of(plan, build)
+/// The recipe, with where it comes from.
+pub fn recipe(answers: &Answers, build: &Ident, path: &str) -> TokenStream {
+    let about = format!(" The profile `{path}`, plan {}.", answers.hash());
+    recipe::of(answers, build, quote! { #[doc = #about] })
+}
+
+/// The recipe alone: everything that the engine's code depends on.
+pub fn bare_recipe(answers: &Answers, build: &Ident) -> TokenStream {
+    recipe::of(answers, build, TokenStream::new())
 }
 
 /// What `engine!` expands to for a profile with errors: the smallest engine there is. It never runs, since the

@@ -176,6 +176,10 @@ impl Diagnostics {
         self.list.push(diagnostic);
     }
 
+    pub(crate) fn extend(&mut self, more: impl IntoIterator<Item = Diagnostic>) {
+        self.list.extend(more);
+    }
+
     /// Adds what was found in another pass over the same text, and puts all in the order of the text.
     pub fn merge(&mut self, other: Diagnostics) {
         self.list.extend(other.list);
@@ -212,15 +216,6 @@ impl Diagnostics {
     /// Whether nothing stands in the way but what this engine does not have yet. True of no findings at all.
     pub fn only_not_built(&self) -> bool {
         self.list.iter().all(|one| one.kind == Kind::NotBuilt)
-    }
-
-    /// Nothing, or these as an error.
-    pub(crate) fn into_result<T>(self, value: T) -> Result<T, Diagnostics> {
-        if self.is_empty() {
-            Ok(value)
-        } else {
-            Err(self)
-        }
     }
 }
 

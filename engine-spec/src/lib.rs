@@ -1,8 +1,8 @@
 //! What Lathe knows and decides: profile, compatibility matrix, rules, plan, diagnostics.
 //!
 //! The door is [`plan()`]: a [`Profile`] and the [`Machine`] that builds become a [`Plan`], or [`Diagnostics`] that
-//! say all that is wrong. Macro, build script and command line go through it, so they cannot disagree. Everything
-//! after a plan is infallible.
+//! say all that is wrong; [`check`] and [`check_file`] go through it with a text and a file. Macro, build script and
+//! command line use them, so they cannot disagree. Everything after a plan is infallible.
 //!
 //! Not here: input and output beyond reading a profile and the shape it names, and anything that runs a model.
 #![forbid(unsafe_code)]
@@ -14,7 +14,7 @@ pub mod codegen;
 pub mod diagnostics;
 pub mod dtype;
 pub mod family;
-pub mod feature;
+pub mod features;
 pub mod host;
 pub mod machine;
 pub mod manifest;
@@ -25,6 +25,7 @@ pub mod nearest;
 pub mod plan;
 pub mod profile;
 pub mod rules;
+mod settings;
 pub mod shape;
 pub mod sku;
 pub mod spell;
@@ -37,65 +38,54 @@ use std::path::Path;
 pub use arch::Arch;
 pub use diagnostics::{Code, Color, Diagnostic, Diagnostics, Format};
 pub use family::{BackendKind, Family};
-pub use feature::{Feature, FeatureSet};
+pub use features::{Feature, FeatureSet};
 pub use host::{Host, Processor};
 pub use machine::Machine;
 pub use manifest::Manifest;
 pub use matrix::{MATRIX, Matrix, Mode};
-pub use plan::Plan;
+pub use plan::{Answers, Checked, Plan, Preview};
 pub use profile::Profile;
 pub use sku::{SKUS, Sku};
 pub use target::{Target, TargetName};
 
-/// What will be built for a profile, or everything that is wrong with it.
-pub fn plan(profile: &Profile, machine: &Machine) -> Result<Plan, Diagnostics> {
-    let (plan, found) = judge(profile, machine, &MATRIX);
-    found.into_result(plan)
+/// What comes of a profile: a plan, or everything that stands in its way.
+pub fn plan(profile: &Profile, machine: &Machine) -> Checked {
+    let (answers, found) = judge(profile, machine, &MATRIX);
+    Checked::judged(answers, found)
 }
 
-/// As [`plan()`], with a plan also where nothing is wrong but that this engine does not have a part yet.
-pub fn preview(profile: &Profile, machine: &Machine) -> (Option<Plan>, Diagnostics) {
-    let (plan, found) = judge(profile, machine, &MATRIX);
-    (found.only_not_built().then_some(plan), found)
-}
-
-/// Everything that can be said of a profile's text: what cannot be read and, about what can, what cannot work.
-/// `path` is what diagnostics call it. The plan is there on the terms of [`preview`].
-pub fn check(path: &str, text: &str, machine: &Machine) -> (Option<Plan>, Diagnostics) {
+/// As [`plan()`], for a profile's text: what cannot be read and, about what can, what cannot work. `path` is what
+/// diagnostics call it.
+pub fn check(path: &str, text: &str, machine: &Machine) -> Checked {
     check_against(path, text, machine, &MATRIX)
 }
 
 /// As [`check`], by another table: for tests, whose expectations must not move with each new proof.
-pub fn check_against(
-    path: &str,
-    text: &str,
-    machine: &Machine,
-    matrix: &Matrix,
-) -> (Option<Plan>, Diagnostics) {
+pub fn check_against(path: &str, text: &str, machine: &Machine, matrix: &Matrix) -> Checked {
     let (profile, mut found) = Profile::recover(path, text);
     let Some(profile) = profile else {
-        return (None, found);
+        return Checked::unread(found);
     };
-    let (plan, more) = judge(&profile, machine, matrix);
+    let (answers, more) = judge(&profile, machine, matrix);
     found.merge(more);
-    (found.only_not_built().then_some(plan), found)
+    Checked::judged(answers, found)
 }
 
 /// As [`check`], for a file.
-pub fn check_file(path: &Path, machine: &Machine) -> (Option<Plan>, Diagnostics) {
-    match std::fs::read_to_string(path) {
+pub fn check_file(path: &Path, machine: &Machine) -> Checked {
+    match profile::text(path) {
         Ok(text) => check(&path.display().to_string(), &text, machine),
-        Err(_) => (None, Profile::read(path).err().unwrap_or_default()),
+        Err(found) => Checked::unread(found),
     }
 }
 
 /// What a profile asks for, and all that the rules have against it by this table.
-fn judge(profile: &Profile, machine: &Machine, matrix: &Matrix) -> (Plan, Diagnostics) {
-    let plan = plan::resolve(profile, machine);
+fn judge(profile: &Profile, machine: &Machine, matrix: &Matrix) -> (Answers, Diagnostics) {
+    let answers = plan::resolve(profile, machine);
     let found = rules::check(&rules::Case {
         profile,
-        plan: &plan,
+        plan: &answers,
         matrix,
     });
-    (plan, found)
+    (answers, found)
 }

@@ -4,8 +4,8 @@
 
 use serde::Serialize;
 
-use crate::feature::FeatureSet;
-use crate::plan::{Accepted, Decision, Plan};
+use crate::features::FeatureSet;
+use crate::plan::{Accepted, Answers, Decision};
 
 /// What an engine says of itself.
 #[derive(Clone, Debug, Serialize)]
@@ -27,8 +27,8 @@ pub struct Manifest {
     pub profile: String,
 }
 
-impl From<&Plan> for Manifest {
-    fn from(plan: &Plan) -> Manifest {
+impl Manifest {
+    pub fn of(plan: &Answers) -> Manifest {
         Manifest {
             lathe: env!("CARGO_PKG_VERSION"),
             name: plan.name.clone(),
@@ -45,9 +45,7 @@ impl From<&Plan> for Manifest {
             profile: plan.profile().to_owned(),
         }
     }
-}
 
-impl Manifest {
     /// As one line of JSON.
     pub fn json(&self) -> String {
         serde_json::to_string(self).expect("texts and lists are always JSON")

@@ -19,7 +19,7 @@ use std::sync::LazyLock;
 use serde::{Serialize, Serializer};
 
 use crate::family::{BackendKind, Family};
-use crate::feature::{Feature, FeatureSet};
+use crate::features::{Feature, FeatureSet};
 
 pub use legal::{Counts, Objection, Terms, Unknown, counts};
 pub use verdict::{Engine, EngineVerdict, Evidence, Proof, Verdict};
@@ -236,6 +236,12 @@ impl Mode {
             Mode::Vllm => "vllm",
             Mode::Engine => "engine",
         }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(self.name())
     }
 }
 

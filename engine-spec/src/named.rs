@@ -28,6 +28,25 @@ macro_rules! named {
             }
         }
 
+        impl $crate::settings::Answer for $name {
+            fn written(
+                values: &$crate::profile::Values,
+                key: &str,
+            ) -> Option<$crate::profile::Spanned<$name>> {
+                let text = values.text(key)?;
+                let value = $name::named(text.value)?;
+                Some($crate::profile::Spanned { value, span: text.span })
+            }
+
+            fn words(self) -> String {
+                self.name().to_owned()
+            }
+
+            fn choice(self) -> Option<usize> {
+                Some(self as usize)
+            }
+        }
+
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.name())

@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use crate::family::Family;
-use crate::feature::{Feature, FeatureSet};
+use crate::features::{Feature, FeatureSet};
 use crate::matrix::legal::{Legality, Terms};
 use crate::matrix::{CellId, Matrix, Mode, Verdict};
 

@@ -12,13 +12,14 @@ mod vllm;
 use std::path::Path;
 
 use crate::diagnostics::{Diagnostics, Source, Span};
-use crate::feature::{Feature, FeatureSet};
+use crate::features::{Feature, FeatureSet};
 use crate::matrix::{CellId, Mode, Terms};
 use crate::model::{Dtype, ModelFamily, WeightFormat};
 use crate::shape::Shape;
 use crate::target::TargetName;
 use crate::toolkit::Toolkit;
 
+pub(crate) use read::file as text;
 pub use table::{Value, Values};
 
 /// A value and where it is written.
@@ -83,11 +84,7 @@ impl Accept {
 impl Profile {
     /// Reads a profile from a file; `model.shape` is looked for beside it.
     pub fn read(path: &Path) -> Result<Profile, Diagnostics> {
-        let (profile, found) = read::file(path);
-        match profile {
-            Some(profile) if found.is_empty() => Ok(profile),
-            _ => Err(found),
-        }
+        Profile::parse(&path.display().to_string(), &text(path)?)
     }
 
     /// Reads a profile from its text. `path` is what diagnostics call it, and `model.shape` is looked for beside it.

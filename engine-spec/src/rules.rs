@@ -1,7 +1,7 @@
 //! The rules, one list: what `plan` checks, what `explain` explains, and what the tests demand a bad profile for.
 //!
-//! A rule is a code, a doc, a predicate and a bad profile of its name in `tests/profiles/bad`. There is one file for
-//! each family of rules. Every rule looks at the profile as written, for its spans, and at the plan that it would
+//! A rule is a code, a doc, a predicate and a bad profile of its name in `tests/profiles/bad`. Rules on one feature
+//! are in its file, and there is one file here for each family of others. Every rule looks at the profile as written, for its spans, and at the plan that it would
 //! become, for its answers. What a feature set breaks, its supersets break too, so that leaving features out is always
 //! a way out; the one exception is [`limits::STEP_LEN`], which chunked prefill lifts.
 
@@ -14,14 +14,15 @@ pub mod memory;
 pub mod model;
 pub mod reading;
 pub mod sets;
-pub mod settings;
 pub mod target;
 
-use crate::diagnostics::{Code, Diagnostics, Span};
+use std::sync::LazyLock;
+
+use crate::diagnostics::{Code, Diagnostic, Diagnostics, Span};
 use crate::family::{BackendKind, Family};
-use crate::feature::{Feature, FeatureSet};
+use crate::features::{Feature, FeatureSet};
 use crate::matrix::Matrix;
-use crate::plan::Plan;
+use crate::plan::{Answers, Dims};
 use crate::profile::Profile;
 
 /// One rule.
@@ -46,7 +47,7 @@ pub enum Check {
 pub struct Case<'a> {
     pub profile: &'a Profile,
     /// What the profile asks for; not a promise that it can work.
-    pub plan: &'a Plan,
+    pub plan: &'a Answers,
     pub matrix: &'a Matrix,
 }
 
@@ -89,10 +90,41 @@ impl Case<'_> {
     pub fn is_built(&self) -> bool {
         self.matrix.is_built(self.backend())
     }
+
+    /// Tokens of the vocabulary, where the profile has a shape.
+    pub fn vocab(&self) -> Option<u64> {
+        match &self.plan.model.dims {
+            Dims::Baked(shape) => Some(shape.vocab),
+            Dims::Loaded => None,
+        }
+    }
+
+    /// What is wrong with so many sequences for one prompt, if there are not as many places in a step.
+    pub fn side_by_side(
+        &self,
+        rule: &Rule,
+        feature: Feature,
+        key: &str,
+        (count, what): (u64, &str),
+    ) -> Option<Diagnostic> {
+        let seqs = self.plan.limits.max_seqs;
+        let span = self.setting(feature, key);
+        (count > seqs).then(|| {
+            Diagnostic::new(
+                rule.code,
+                format!("{count} {what} of one prompt do not fit {seqs} sequences"),
+            )
+            .at(&span, "more than max-seqs")
+            .beside(&self.limit("max-seqs", &span), format!("{seqs} sequences"))
+            .help(format!(
+                "set {key} to {seqs} or less, or max-seqs to {count} or more"
+            ))
+        })
+    }
 }
 
-/// Every rule, by code.
-pub static RULES: &[&Rule] = &[
+/// The rules that concern more than one feature, or none.
+const GENERAL: &[&Rule] = &[
     &reading::UNREADABLE_RULE,
     &reading::SYNTAX_RULE,
     &reading::UNKNOWN_KEY_RULE,
@@ -111,17 +143,6 @@ pub static RULES: &[&Rule] = &[
     &target::VAGUE,
     &sets::CHUNK_BLOCKS,
     &sets::CHUNK_ADAPTER,
-    &settings::CHUNK_STEP,
-    &settings::LORA_RANK,
-    &settings::LORA_VOCAB,
-    &settings::LORA_RESIDENT,
-    &settings::LOOKUP_ORDER,
-    &settings::LOOKUP_METHOD,
-    &settings::DRAFT_LENGTH,
-    &settings::GRAPH_BATCH,
-    &settings::PROMPT_ADAPTER_LENGTH,
-    &settings::ALTERNATIVES,
-    &settings::SAMPLES,
     &formats::DTYPE,
     &formats::WEIGHTS,
     &heads::HEAD_SIZE,
@@ -146,6 +167,16 @@ pub static RULES: &[&Rule] = &[
     &accept::REASON,
 ];
 
+/// Every rule, by code.
+pub static RULES: LazyLock<Vec<&'static Rule>> = LazyLock::new(|| {
+    let of_features = Feature::ALL
+        .iter()
+        .flat_map(|feature| feature.definition().rules);
+    let mut rules: Vec<&Rule> = GENERAL.iter().chain(of_features).copied().collect();
+    rules.sort_by_key(|rule| rule.code);
+    rules
+});
+
 impl Rule {
     /// The rule with this code.
     pub fn with_code(code: Code) -> Option<&'static Rule> {
@@ -156,7 +187,7 @@ impl Rule {
 /// Checks all rules and reports every finding, in the order of the text.
 pub(crate) fn check(case: &Case<'_>) -> Diagnostics {
     let mut found = Diagnostics::of(case.profile.source.clone());
-    for rule in RULES {
+    for rule in RULES.iter() {
         if let Check::Case(check) = rule.check {
             check(case, &mut found);
         }

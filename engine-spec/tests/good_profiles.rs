@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use engine_spec::{Arch, Machine, Manifest, Profile};
+use engine_spec::{Arch, Machine, Manifest, Preview, Profile};
 
 const MACHINE: Machine = Machine::imagined(Arch::X86V4Bf16);
 
@@ -24,12 +24,15 @@ fn read(path: &Path) -> Profile {
     Profile::read(path).unwrap_or_else(|found| panic!("{found}"))
 }
 
+fn preview(profile: &Profile) -> Preview {
+    let checked = engine_spec::plan(profile, &MACHINE).preview();
+    checked.unwrap_or_else(|found| panic!("{found}")).0
+}
+
 #[test]
 fn nothing_stands_in_their_way_but_what_is_not_built() {
     for path in profiles() {
-        let (plan, found) = engine_spec::preview(&read(&path), &MACHINE);
-        assert!(found.only_not_built(), "{found}");
-        assert!(plan.is_some(), "{}", path.display());
+        preview(&read(&path));
     }
 }
 
@@ -48,7 +51,7 @@ fn every_plan_explains_itself_and_has_its_own_hash() {
     let mut hashes = std::collections::BTreeMap::new();
     for path in profiles() {
         let profile = read(&path);
-        let plan = engine_spec::preview(&profile, &MACHINE).0.unwrap();
+        let plan = preview(&profile);
         assert_eq!(
             plan.set(),
             profile.set(),
@@ -62,7 +65,7 @@ fn every_plan_explains_itself_and_has_its_own_hash() {
             );
         }
         let manifest: serde_json::Value =
-            serde_json::from_str(&Manifest::from(&plan).json()).unwrap();
+            serde_json::from_str(&Manifest::of(&plan).json()).unwrap();
         assert_eq!(manifest["profile"], profile.source.text);
         assert_eq!(manifest["hash"], plan.hash());
         assert_eq!(
@@ -78,7 +81,7 @@ fn every_plan_explains_itself_and_has_its_own_hash() {
 fn comments_and_order_do_not_change_a_hash_and_a_setting_does() {
     let hash = |text: &str| {
         let profile = Profile::parse("x.toml", text).unwrap();
-        engine_spec::preview(&profile, &MACHINE).0.unwrap().hash()
+        preview(&profile).hash()
     };
     let first = hash("name = \"x\"\ntarget = \"t4\"\nmodel.family = \"llama\"\n");
     assert_eq!(
@@ -98,10 +101,7 @@ fn an_op_is_in_the_plan_if_the_model_or_a_feature_needs_it() {
             "name = \"x\"\ntarget = \"native\"\nmodel.family = \"{family}\"\n[features]\n{features}\n"
         );
         let profile = Profile::parse("x.toml", &text).unwrap();
-        let kernels = engine_spec::preview(&profile, &MACHINE)
-            .0
-            .unwrap()
-            .kernels();
+        let kernels = preview(&profile).kernels();
         kernels
             .into_iter()
             .map(|kernel| kernel.op)
@@ -130,7 +130,7 @@ fn shipped_profiles_are_built() {
         .into_iter()
         .filter(|path| path.starts_with("../profiles"))
     {
-        if let Err(found) = engine_spec::plan(&read(&path), &MACHINE) {
+        if let Err(found) = engine_spec::plan(&read(&path), &MACHINE).plan() {
             panic!("{found}");
         }
     }

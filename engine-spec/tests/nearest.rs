@@ -77,7 +77,8 @@ impl Asked {
 
     /// What `check` says of it: whether the backend is there, and the codes of cells and of accepted pairs.
     fn check(&self, matrix: &Matrix) -> (bool, Vec<u16>) {
-        let (_, found) = engine_spec::check_against("x.toml", &self.text(), &MACHINE, matrix);
+        let checked = engine_spec::check_against("x.toml", &self.text(), &MACHINE, matrix);
+        let found = checked.found();
         let codes: Vec<_> = found.iter().map(|one| one.code.0).collect();
         let cells = |code: &u16| (101..=105).contains(code) || (701..=704).contains(code);
         let about_cells = codes.iter().copied().filter(cells).collect();

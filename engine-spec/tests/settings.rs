@@ -1,39 +1,76 @@
-//! No key is ignored: each one, given a value that is not its default, changes the plan.
+//! No key is ignored: each one, given a value that is not its default, changes what `engine!` expands to.
+//!
+//! The expansion is compared and not the plan, or an answer that is lost on the way to the recipe would not be missed.
 
-use engine_spec::profile::fields::{self, Field, Kind};
-use engine_spec::{Arch, Feature, Machine, Profile};
+use engine_spec::profile::fields::{self, Field, Kind, Otherwise, Section};
+use engine_spec::{Arch, Feature, Machine, Preview, codegen};
+use proc_macro2::{Ident, Span};
 
 const MACHINE: Machine = Machine::imagined(Arch::X86V3);
 
-/// The plan's hash for a profile with these lines in place of the ones it is born with.
-fn hash(text: &str) -> String {
-    let profile = Profile::parse("../tests/profiles/good/probe.toml", text)
-        .unwrap_or_else(|found| panic!("{text}\n{found}"));
-    // The plan is asked for whether or not it could work, by the one door that shows it: the hash is in no finding.
-    let (plan, found) = engine_spec::preview(&profile, &MACHINE);
-    plan.unwrap_or_else(|| panic!("{text}\n{found}")).hash()
+/// Keys that change what is demanded of a profile or who compiles its kernels, and no line of the engine: they are in
+/// the plan's hash.
+const NOT_IN_THE_RECIPE: [&str; 2] = ["matrix", "toolkit"];
+
+/// A profile by what stands in its sections. `name`, `target` and `family` are there if they are not written.
+#[derive(Clone, Copy, Default)]
+struct Written<'a> {
+    top: &'a str,
+    model: &'a str,
+    features: &'a str,
+    limits: &'a str,
+    accept: &'a str,
 }
 
-fn profile(top: &str, model: &str, features: &str, limits: &str) -> String {
-    let name = if top.contains("name =") {
-        ""
-    } else {
-        "name = \"probe\"\n"
-    };
-    let target = if top.contains("target =") {
-        ""
-    } else {
-        "target = \"a100-sxm4-80gb\"\n"
-    };
-    let family = if model.contains("family =") {
-        ""
-    } else {
-        "family = \"llama\"\n"
-    };
-    format!(
-        "{name}{target}{top}\n[model]\n{family}{model}\n[features]\n{features}\n[limits]\n{limits}\n"
-    )
+impl Written<'_> {
+    fn preview(&self) -> Preview {
+        let or = |written: &str, key: &str, line: &str| match written.contains(key) {
+            true => String::new(),
+            false => format!("{line}\n"),
+        };
+        let text = format!(
+            "{}{}{}\n[model]\n{}{}\n[features]\n{}\n[limits]\n{}\n{}",
+            or(self.top, "name =", "name = \"probe\""),
+            or(self.top, "target =", "target = \"a100-sxm4-80gb\""),
+            self.top,
+            or(self.model, "family =", "family = \"llama\""),
+            self.model,
+            self.features,
+            self.limits,
+            self.accept,
+        );
+        let checked = engine_spec::check("../tests/profiles/good/probe.toml", &text, &MACHINE);
+        let preview = checked.preview();
+        preview.unwrap_or_else(|found| panic!("{text}\n{found}")).0
+    }
+
+    fn expansion(&self) -> String {
+        let build = Ident::new("Build", Span::call_site());
+        codegen::bare_recipe(&self.preview(), &build).to_string()
+    }
+
+    fn hash(&self) -> String {
+        self.preview().hash()
+    }
 }
+
+/// Puts one line in a section.
+type Put = for<'a> fn(&'a str) -> Written<'a>;
+
+const SECTIONS: [(&Section, Put); 3] = [
+    (&fields::TOP, |top| Written {
+        top,
+        ..Written::default()
+    }),
+    (&fields::MODEL, |model| Written {
+        model,
+        ..Written::default()
+    }),
+    (&fields::LIMITS, |limits| Written {
+        limits,
+        ..Written::default()
+    }),
+];
 
 /// A value for a key that is not what holds without it, and that no rule forbids.
 fn other(field: &Field) -> &'static str {
@@ -41,7 +78,7 @@ fn other(field: &Field) -> &'static str {
         "name" => "\"other\"",
         "target" => "\"h100-sxm5-80gb\"",
         "matrix" => "\"engine\"",
-        "toolkit" => "\"cuda-11\"",
+        "toolkit" => "\"cuda-13\"",
         "family" => "\"qwen2\"",
         "dtype" => "\"f32\"",
         "weights" => "\"gptq\"",
@@ -64,52 +101,100 @@ fn other(field: &Field) -> &'static str {
 }
 
 #[test]
-fn every_key_changes_the_plan() {
-    let before = hash(&profile("", "", "", ""));
-    for (section, put) in [
-        (
-            &fields::TOP,
-            (|line: &str| profile(line, "", "", "")) as fn(&str) -> String,
-        ),
-        (&fields::MODEL, |line| profile("", line, "", "")),
-        (&fields::LIMITS, |line| profile("", "", "", line)),
-    ] {
+fn every_key_changes_the_recipe() {
+    let before = Written::default();
+    for (section, put) in SECTIONS {
         for field in section.fields {
             let line = format!("{} = {}", field.key, other(field));
-            assert_ne!(hash(&put(&line)), before, "`{line}` changes nothing");
+            let after = put(&line);
+            match NOT_IN_THE_RECIPE.contains(&field.key) {
+                true => assert_ne!(after.hash(), before.hash(), "`{line}` changes nothing"),
+                false => assert_ne!(
+                    after.expansion(),
+                    before.expansion(),
+                    "`{line}` changes nothing of the recipe"
+                ),
+            }
         }
     }
 }
 
-#[test]
-fn every_feature_and_each_of_its_settings_changes_the_plan() {
-    for feature in Feature::ALL {
-        let family = match feature {
-            Feature::Multimodal => "family = \"llava\"\n",
-            Feature::EncoderDecoder => "family = \"bart\"\n",
+/// A feature's line in a profile of a model that can have it.
+fn with(feature: Feature, line: &str) -> Written<'_> {
+    Written {
+        model: match feature {
+            Feature::Multimodal => "family = \"llava\"",
+            Feature::EncoderDecoder => "family = \"bart\"",
             _ => "",
-        };
-        let with = |value: &str| hash(&profile("", family, &format!("{feature} = {value}"), ""));
-        assert_ne!(with("true"), with("false"), "`{feature}` changes nothing");
-        for field in fields::settings(feature) {
-            let setting = format!("{{ {} = {} }}", field.key, other(field));
+        },
+        features: line,
+        ..Written::default()
+    }
+}
+
+#[test]
+fn every_feature_and_each_of_its_settings_changes_the_recipe() {
+    for feature in Feature::ALL {
+        let on = format!("{feature} = true");
+        let off = format!("{feature} = false");
+        if feature != Feature::EncoderDecoder {
             assert_ne!(
-                with(&setting),
-                with("true"),
-                "`{setting}` of `{feature}` changes nothing"
+                with(feature, &on).expansion(),
+                with(feature, &off).expansion(),
+                "`{feature}` changes nothing"
+            );
+        }
+        for field in feature.fields() {
+            let set = format!("{feature} = {{ {} = {} }}", field.key, other(field));
+            assert_ne!(
+                with(feature, &set).expansion(),
+                with(feature, &on).expansion(),
+                "`{set}` changes nothing of the recipe"
             );
         }
     }
 }
 
+/// A default is shown in the reference and holds in the plan: both are the same.
 #[test]
-fn an_accepted_pair_is_in_the_plan() {
-    let features = "lora = true\nguided-decoding = true\n";
-    let accept = |reason: &str| {
-        profile("", "", features, "")
-            + &format!(
-                "[[accept]]\npair = [\"lora\", \"guided-decoding\"]\nreason = \"{reason}\"\n"
-            )
+fn a_default_that_is_written_out_changes_nothing() {
+    let mut seen = 0;
+    for (section, put) in SECTIONS {
+        for field in section.fields {
+            if let Otherwise::Is(value) = field.otherwise {
+                let line = format!("{} = {value}", field.key);
+                assert_eq!(put(&line).hash(), Written::default().hash(), "{line}");
+                seen += 1;
+            }
+        }
+    }
+    for feature in Feature::ALL {
+        let on = format!("{feature} = true");
+        for field in feature.fields() {
+            if let Otherwise::Is(value) = field.otherwise {
+                let line = format!("{feature} = {{ {} = {value} }}", field.key);
+                let (written, default) = (with(feature, &line), with(feature, &on));
+                assert_eq!(written.hash(), default.hash(), "{line}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 12, "defaults are found");
+}
+
+#[test]
+fn an_accepted_pair_is_in_the_plan_once_and_in_one_order() {
+    let accept = |accept: &str| {
+        let written = Written {
+            features: "lora = true\nguided-decoding = true\n",
+            accept,
+            ..Written::default()
+        };
+        written.preview()
     };
-    assert_ne!(hash(&accept("ours")), hash(&accept("theirs")));
+    let ours = "[[accept]]\npair = [\"lora\", \"guided-decoding\"]\nreason = \"ours\"\n";
+    let turned = "[[accept]]\npair = [\"guided-decoding\", \"lora\"]\nreason = \"ours\"\n";
+    assert_eq!(accept(ours).accepted.len(), 1);
+    assert_eq!(accept(ours).accepted, accept(turned).accepted);
+    assert_eq!(accept(ours).hash(), accept(turned).hash());
 }

@@ -1,7 +1,7 @@
 //! `docs/profile-reference.md`: every key, target and rule.
 
 use engine_spec::arch::Fp8;
-use engine_spec::profile::fields::{self, Field, Kind, Otherwise, SECTIONS};
+use engine_spec::profile::fields::{Field, Kind, Otherwise, SECTIONS};
 use engine_spec::rules::RULES;
 use engine_spec::sku::{HostKind, Memory, SKUS};
 use engine_spec::target::lead;
@@ -83,7 +83,7 @@ fn features(page: &mut Page) {
             "`false`".to_owned(),
             sentence(feature.summary()),
         ]);
-        for field in fields::settings(feature) {
+        for field in feature.fields() {
             let key = format!("`{}`", field.key);
             page.row([
                 String::new(),
@@ -217,7 +217,7 @@ pub fn memory(memory: Memory) -> String {
 fn rules(page: &mut Page) {
     page.section("Rules", "What a profile is checked for. `cargo lathe explain CODE` says the same; `tests/profiles/bad` has a profile that breaks each.");
     page.head(&["code", "name", "what it demands"]);
-    for rule in RULES {
+    for rule in RULES.iter() {
         page.row([
             rule.code.to_string(),
             rule.name.to_owned(),

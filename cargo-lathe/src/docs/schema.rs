@@ -151,7 +151,7 @@ impl Node {
 
 /// A key for each feature: on or off, or a table of its settings.
 fn features() -> Node {
-    let feature = |feature: Feature| match fields::settings(feature) {
+    let feature = |feature: Feature| match feature.fields() {
         [] => Node::of("boolean", feature.summary()),
         settings => Node {
             description: feature.summary().to_owned(),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use engine_spec::Feature;
 use engine_spec::matrix::{Cell, CellId, MATRIX, Verdict};
-use engine_spec::profile::fields::{self, Field, Otherwise};
+use engine_spec::profile::fields::{Field, Otherwise};
 
 use super::verdict;
 use crate::paint::{DIM, GOOD, NAME, STRONG};
@@ -16,7 +16,7 @@ pub fn write(feature: Feature, out: &mut impl Write) -> io::Result<()> {
         "{DIM}also called {}{DIM:#}",
         feature.aliases().join(", ")
     )?;
-    settings(fields::settings(feature), out)?;
+    settings(feature.fields(), out)?;
     let row = |hardware: bool| {
         MATRIX.cells().iter().filter(move |cell| match cell.id {
             CellId::Pair(a, b) => !hardware && (a == feature || b == feature),

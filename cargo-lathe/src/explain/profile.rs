@@ -59,10 +59,10 @@ fn sound(plan: &Plan, out: &mut impl Write) -> std::io::Result<()> {
         )?;
     }
     for accepted in &plan.accepted {
-        let [a, b] = accepted.pair;
+        let pair = accepted.pair.to_string().replace('`', "");
         writeln!(
             out,
-            "\n  {a} with {b} is unknown and accepted: {}",
+            "\n  {pair} is unknown and accepted: {}",
             accepted.reason
         )?;
     }

@@ -30,7 +30,7 @@ pub fn write(rule: &Rule, out: &mut impl Write) -> io::Result<()> {
 /// A line for each.
 pub fn write_all(out: &mut impl Write) -> io::Result<()> {
     let width = RULES.iter().map(|rule| rule.name.len()).max().unwrap_or(0);
-    for rule in RULES {
+    for rule in RULES.iter() {
         writeln!(
             out,
             "{BAD}{}{BAD:#}  {:width$}  {DIM}{}{DIM:#}",

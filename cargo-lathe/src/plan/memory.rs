@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
-use engine_spec::Plan;
+use engine_spec::Answers;
 use engine_spec::plan::MemoryReport;
 
 use crate::paint::{DIM, STRONG};
 
-pub fn write(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
+pub fn write(plan: &Answers, out: &mut impl Write) -> io::Result<()> {
     match plan.memory() {
         MemoryReport::AtStart => {
             line(
@@ -58,7 +58,7 @@ pub fn write(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn model(
-    plan: &Plan,
+    plan: &Answers,
     weights: u64,
     token: u64,
     block: u64,

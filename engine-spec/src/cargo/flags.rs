@@ -4,7 +4,7 @@ use engine_model::x86;
 use serde::Serialize;
 
 use crate::arch::Arch;
-use crate::plan::{Backend, Plan};
+use crate::plan::{Answers, Backend};
 
 /// What rustc is told of the CPU that runs the engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,7 +31,7 @@ impl Rustc {
     }
 }
 
-impl Plan {
+impl Answers {
     /// The Cargo features of the root package that gate this plan's dependencies; the CPU backend needs none.
     pub fn cargo_features(&self) -> Vec<&'static str> {
         match self.backend {
@@ -95,7 +95,7 @@ mod tests {
         for arch in [Arch::X86V3, Arch::X86V4, Arch::X86V4Bf16] {
             let text = format!("name = \"x\"\ntarget = \"{arch}\"\nmodel.family = \"llama\"\n");
             let profile = Profile::parse("x.toml", &text).unwrap();
-            let plan = crate::plan(&profile, &Machine::imagined(arch)).unwrap();
+            let plan = crate::plan(&profile, &Machine::imagined(arch)).plan().unwrap();
             let more: BTreeSet<String> = switched_on(&plan.rustc().flags())
                 .difference(&everywhere)
                 .cloned()

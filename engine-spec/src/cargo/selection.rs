@@ -82,8 +82,7 @@ impl CargoCall {
     /// Whether this call can build the profile. Silent about one that does not plan: the macro reports that.
     pub fn admit(&self, path: &Path) -> Result<(), Conflict> {
         let machine = Machine::detect();
-        let plan = Profile::read(path).and_then(|profile| crate::plan(&profile, &machine));
-        let Ok(plan) = plan else {
+        let Ok(plan) = crate::check_file(path, &machine).plan() else {
             return Ok(());
         };
         let profile = self.shown(path);

@@ -1,13 +1,9 @@
 //! The types and constants of a plan: what stands in its recipe.
 
-use super::parts::PARTS;
 use super::types::{Module, Type};
-use crate::feature::Feature;
+use crate::features::Feature;
 use crate::model::{Dtype, WeightFormat};
-use crate::plan::{
-    Adapters, Backend, Beam, BestOf, Dims, Draft, Encoder, Features, Guide, Images, Isa, Launch,
-    Logprobs, Output, Plan, Prefill, Prefix, PromptAdapters, Steps,
-};
+use crate::plan::{Answers, Backend, Dims, Isa};
 
 /// One associated type and what it is bound to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +11,17 @@ pub struct Binding {
     /// The associated type of `Recipe`.
     pub name: &'static str,
     pub bound: Type,
+    pub stands_for: StandsFor,
+}
+
+/// What a type of a recipe is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StandsFor {
+    /// Hardware or model.
+    Base,
+    Feature(Feature),
+    /// That a feature is not in the engine.
+    Absence(Feature),
 }
 
 /// The settings of a feature that is on, as a constant of the recipe.
@@ -47,32 +54,27 @@ const MODELS: Module = &["models"];
 const PART: Module = &["parts"];
 
 /// Every type of the plan's recipe: backend and model, then a part for each feature in the order of the matrix.
-pub fn bindings(plan: &Plan) -> Vec<Binding> {
-    let parts = parts(&plan.features);
-    let parts = PARTS.iter().zip(parts);
-    let parts = parts.map(|(part, on)| Binding {
-        name: part.name,
-        bound: Type::of(PART, on.map_or(part.neutral, |(name, _)| name)),
+pub fn bindings(plan: &Answers) -> Vec<Binding> {
+    let parts = plan.features.iter().map(|(feature, settings)| Binding {
+        name: feature.part().name,
+        bound: Type::of(PART, feature.stand_in(settings)),
+        stands_for: match settings {
+            Some(_) => StandsFor::Feature(feature),
+            None => StandsFor::Absence(feature),
+        },
     });
-    base(
-        backend(plan),
-        model(plan),
-        plan.model.weights,
-        plan.model.dtype,
-    )
-    .into_iter()
-    .chain(parts)
-    .collect()
+    let (weights, dtype) = (plan.model.weights, plan.model.dtype);
+    base(backend(plan), model(plan), weights, dtype)
+        .into_iter()
+        .chain(parts)
+        .collect()
 }
 
 /// The settings of every feature that is on and has some, in the order of the matrix.
-pub fn constants(plan: &Plan) -> Vec<Constant> {
-    let parts = PARTS.iter().zip(parts(&plan.features));
-    let constants = parts.filter_map(|(part, on)| {
-        on.map(|(_, settings)| Constant {
-            feature: part.feature,
-            settings,
-        })
+pub fn constants(plan: &Answers) -> Vec<Constant> {
+    let constants = plan.features.iter().filter_map(|(feature, settings)| {
+        let settings = settings?.numbers();
+        Some(Constant { feature, settings })
     });
     constants
         .filter(|constant| !constant.settings.is_empty())
@@ -82,9 +84,10 @@ pub fn constants(plan: &Plan) -> Vec<Constant> {
 /// The recipe with every part neutral, on a backend that compiles anywhere.
 pub(super) fn smallest() -> Vec<Binding> {
     let model = Type::of(MODELS, "Llama").with(Type::local("Self"));
-    let parts = PARTS.map(|part| Binding {
-        name: part.name,
-        bound: Type::of(PART, part.neutral),
+    let parts = Feature::ALL.map(|feature| Binding {
+        name: feature.part().name,
+        bound: Type::of(PART, feature.part().off),
+        stands_for: StandsFor::Absence(feature),
     });
     base(cpu(Isa::Portable), model, WeightFormat::Dense, Dtype::F32)
         .into_iter()
@@ -94,7 +97,11 @@ pub(super) fn smallest() -> Vec<Binding> {
 
 /// Head and cache are in the profile's dtype, whatever the format of the weights.
 fn base(backend: Type, model: Type, weights: WeightFormat, dtype: Dtype) -> [Binding; 5] {
-    let bind = |name, bound| Binding { name, bound };
+    let bind = |name, bound| Binding {
+        name,
+        bound,
+        stands_for: StandsFor::Base,
+    };
     let dtype = Type::of(DTYPE, dtype.name().to_ascii_uppercase());
     [
         bind("Backend", backend),
@@ -108,7 +115,7 @@ fn base(backend: Type, model: Type, weights: WeightFormat, dtype: Dtype) -> [Bin
     ]
 }
 
-fn backend(plan: &Plan) -> Type {
+fn backend(plan: &Answers) -> Type {
     let gpu = |driver: &str| {
         Type::of(GPU, "Gpu")
             .with(Type::of(GPU, driver))
@@ -126,7 +133,7 @@ fn cpu(isa: Isa) -> Type {
 }
 
 /// The model's code, or the name that it will have: a plan for preview may name one that is not built.
-fn model(plan: &Plan) -> Type {
+fn model(plan: &Answers) -> Type {
     let family = plan.model.family;
     let code = family
         .code()
@@ -136,111 +143,6 @@ fn model(plan: &Plan) -> Type {
         Dims::Loaded => model,
         Dims::Baked(_) => model.with(Type::local(BAKED)),
     }
-}
-
-type On = (&'static str, Vec<(&'static str, u64)>);
-
-/// The type and the settings of each part that is on, in the order of [`PARTS`]. No pattern here has a `..`, so that
-/// no setting can be lost.
-fn parts(features: &Features) -> [Option<On>; PARTS.len()] {
-    [
-        match features.prefill {
-            Prefill::Whole => None,
-            Prefill::Chunked { tokens } => Some(("Chunked", vec![("tokens", tokens)])),
-        },
-        match features.prefix {
-            Prefix::Off => None,
-            Prefix::Hashed { block: _ } => Some(("Hashed", vec![])),
-        },
-        match features.adapters {
-            Adapters::Off => None,
-            Adapters::Lora {
-                max_loras,
-                max_rank,
-                max_cpu_loras,
-                extra_vocab,
-            } => Some((
-                "Lora",
-                vec![
-                    ("max_loras", max_loras),
-                    ("max_rank", max_rank),
-                    ("max_cpu_loras", max_cpu_loras),
-                    ("extra_vocab", extra_vocab),
-                ],
-            )),
-        },
-        match features.prompt_adapters {
-            PromptAdapters::Off => None,
-            PromptAdapters::Tuned {
-                max_adapters,
-                max_tokens,
-            } => Some((
-                "PromptAdapter",
-                vec![("max_adapters", max_adapters), ("max_tokens", max_tokens)],
-            )),
-        },
-        match features.draft {
-            Draft::Off => None,
-            Draft::NGram {
-                tokens,
-                lookup_min,
-                lookup_max,
-            } => Some((
-                "NGram",
-                vec![
-                    ("tokens", tokens),
-                    ("lookup_min", lookup_min),
-                    ("lookup_max", lookup_max),
-                ],
-            )),
-            Draft::Model { tokens } => Some((
-                "DraftModel",
-                vec![("tokens", tokens), ("lookup_min", 0), ("lookup_max", 0)],
-            )),
-        },
-        match features.launch {
-            Launch::Eager => None,
-            Launch::Graphs { max_batch } => Some(("Graphs", vec![("max_batch", max_batch)])),
-        },
-        match features.encoder {
-            Encoder::Off => None,
-            Encoder::Cross { max_encoder_len } => {
-                Some(("CrossAttention", vec![("max_encoder_len", max_encoder_len)]))
-            }
-        },
-        match features.logprobs {
-            Logprobs::Off => None,
-            Logprobs::Top { max } => Some(("Top", vec![("max", max)])),
-        },
-        match features.prompt_logprobs {
-            Logprobs::Off => None,
-            Logprobs::Top { max } => Some(("PromptTop", vec![("max", max)])),
-        },
-        match features.output {
-            Output::Inline => None,
-            Output::Async => Some(("Async", vec![])),
-        },
-        match features.steps {
-            Steps::Single => None,
-            Steps::Multi { steps } => Some(("Multi", vec![("steps", steps)])),
-        },
-        match features.images {
-            Images::Off => None,
-            Images::Embedded { max_images } => Some(("Images", vec![("max_images", max_images)])),
-        },
-        match features.best_of {
-            BestOf::Off => None,
-            BestOf::Ranked { max } => Some(("Ranked", vec![("max", max)])),
-        },
-        match features.beam {
-            Beam::Off => None,
-            Beam::Width { max } => Some(("Beams", vec![("max_width", max)])),
-        },
-        match features.guide {
-            Guide::Off => None,
-            Guide::Grammar => Some(("Grammar", vec![])),
-        },
-    ]
 }
 
 /// `sm_70` as `Sm70`, `qwen2-vl` as `Qwen2Vl`.

@@ -3,14 +3,13 @@
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
-use super::bindings::{BAKED, Binding, Constant};
-use super::parts::PARTS;
+use super::bindings::{BAKED, Binding, Constant, StandsFor};
 use super::types::{Imports, Type, ident};
-use crate::plan::{Dims, KvMemory, Limits, Plan};
+use crate::plan::{Answers, Dims, KvMemory, Limits};
 use crate::shape::Shape;
 
 /// The recipe of `build`, in a block of its own so that its imports stay there.
-pub fn of(plan: &Plan, build: &Ident) -> TokenStream {
+pub fn of(plan: &Answers, build: &Ident, about: TokenStream) -> TokenStream {
     let mut imports = Imports::default();
     let dims = match &plan.model.dims {
         Dims::Loaded => TokenStream::new(),
@@ -19,6 +18,7 @@ pub fn of(plan: &Plan, build: &Ident) -> TokenStream {
     let constants = super::constants(plan);
     let limits = limits(&plan.limits, kv_memory(plan));
     let recipe = Recipe {
+        about,
         profile: &plan.name,
         limits,
         constants: &constants,
@@ -37,6 +37,7 @@ pub fn smallest(build: &Ident) -> TokenStream {
         kv_memory: KvMemory::Bytes(1),
     };
     let recipe = Recipe {
+        about: TokenStream::new(),
         profile: "",
         limits: limits(&one, quote! { KvMemory::Needed }),
         constants: &[],
@@ -47,6 +48,8 @@ pub fn smallest(build: &Ident) -> TokenStream {
 
 /// What stands in an `impl Recipe`.
 struct Recipe<'a> {
+    /// Its documentation.
+    about: TokenStream,
     profile: &'a str,
     limits: TokenStream,
     constants: &'a [Constant],
@@ -64,7 +67,7 @@ impl Recipe<'_> {
         self.bindings
             .iter()
             .for_each(|binding| imports.add(&binding.bound));
-        let (profile, limits) = (self.profile, &self.limits);
+        let (about, profile, limits) = (&self.about, self.profile, &self.limits);
         let constants = self.constants.iter().map(constant);
         let (off, on): (Vec<&Binding>, Vec<&Binding>) =
             self.bindings.iter().partition(|binding| is_off(binding));
@@ -78,6 +81,7 @@ impl Recipe<'_> {
 
                 #dims
 
+                #about
                 impl Recipe for #build {
                     const NAME: &'static str = #profile;
                     const LIMITS: Limits = #limits;
@@ -92,8 +96,7 @@ impl Recipe<'_> {
 }
 
 fn is_off(binding: &Binding) -> bool {
-    let part = PARTS.iter().find(|part| part.name == binding.name);
-    part.is_some_and(|part| part.neutral == binding.bound.name)
+    matches!(binding.stands_for, StandsFor::Absence(_))
 }
 
 fn bound(binding: &Binding) -> TokenStream {
@@ -131,7 +134,7 @@ fn limits(limits: &Limits, kv_memory: TokenStream) -> TokenStream {
 }
 
 /// Bytes where the plan has them; a share of the device where only the engine can know what its weights take.
-fn kv_memory(plan: &Plan) -> TokenStream {
+fn kv_memory(plan: &Answers) -> TokenStream {
     match (plan.limits.kv_memory, plan.device_memory()) {
         (KvMemory::Bytes(bytes), _) => {
             let bytes = size(bytes);

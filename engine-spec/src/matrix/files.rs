@@ -7,7 +7,7 @@
 
 use super::{CellId, Evidence, Proof};
 use crate::family::{BackendKind, Family};
-use crate::feature::Feature;
+use crate::features::Feature;
 use crate::sku::SKUS;
 
 pub const CELLS: &str = include_str!("../../matrix/cells.tsv");

@@ -4,7 +4,7 @@
 
 use super::Verdict::{self, No as N, Unknown as Q, Yes as Y};
 use crate::family::Family;
-use crate::feature::Feature;
+use crate::features::Feature;
 
 /// Feature pairs: one row for each feature, one column for each feature before it.
 #[rustfmt::skip]

@@ -6,7 +6,7 @@
 
 use super::{Cell, CellId, Matrix, Mode, Verdict};
 use crate::family::{BackendKind, Family};
-use crate::feature::{Feature, FeatureSet};
+use crate::features::{Feature, FeatureSet};
 
 /// What to do with a cell of which nobody knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 
 use super::CellId::{self, Hardware, Pair};
 use crate::family::Family::*;
-use crate::feature::Feature::*;
+use crate::features::Feature::*;
 
 /// One line a cell, in the order of `cells.tsv`.
 #[rustfmt::skip]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Backend, Dims, Logprobs, Plan};
+use super::{Answers, Backend, Dims};
 use crate::model::ModelCode;
 
 /// One kernel by its facts.
@@ -43,7 +43,7 @@ const OPS: &[(&str, Needed)] = &[
     ("logprobs",       Needed::Logprobs),
 ];
 
-impl Plan {
+impl Answers {
     /// The kernels that the engine has, in the order of a step.
     pub fn kernels(&self) -> Vec<Kernel> {
         let wanted = OPS.iter().filter(|(_, needed)| self.needs(needed));
@@ -60,8 +60,8 @@ impl Plan {
             Always => true,
             HeadNorms => self.model.family.code() == Some(ModelCode::Qwen3),
             Needed::Logprobs => {
-                self.features.logprobs != Logprobs::Off
-                    || self.features.prompt_logprobs != Logprobs::Off
+                self.features.logprobs.on().is_some()
+                    || self.features.prompt_logprobs.on().is_some()
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Dims, Plan};
+use super::{Answers, Dims};
 use crate::model::Dtype;
 use crate::shape::Shape;
 use crate::target::TargetName;
@@ -42,7 +42,7 @@ pub enum MemoryReport {
     },
 }
 
-impl Plan {
+impl Answers {
     /// Counts weights and KV blocks, as far as shape and device are known. Keys and values are kept in the model's
     /// dtype.
     pub fn memory(&self) -> MemoryReport {
@@ -94,7 +94,7 @@ impl Plan {
 
 /// Linear layers in the weight format, everything else in the model's dtype. A 4-bit format has an f16 scale and a
 /// 4-bit zero for each 128 weights, as AWQ and GPTQ checkpoints do: 20 bits more.
-fn weight_bytes(shape: &Shape, plan: &Plan) -> u64 {
+fn weight_bytes(shape: &Shape, plan: &Answers) -> u64 {
     let bits = plan.model.weights.bits(plan.model.dtype);
     let linear = shape.linear_weights();
     let scales = if bits == 4 {

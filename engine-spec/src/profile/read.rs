@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 use super::table::{self, missing_key};
 use super::{Accept, Chosen, Model, Profile, Spanned, Values, fields, vllm};
 use crate::diagnostics::{Diagnostic, Diagnostics, Source, Span};
-use crate::feature::Feature;
+use crate::features::Feature;
 use crate::matrix::Mode;
 use crate::model::{Dtype, ModelFamily, WeightFormat};
 use crate::rules::reading;
@@ -18,34 +18,25 @@ use crate::toolkit::Toolkit;
 /// The tables that a profile has beside the keys at its top.
 const TABLES: [&str; 4] = ["model", "features", "limits", "accept"];
 
-pub(super) fn file(path: &Path) -> (Option<Profile>, Diagnostics) {
-    let label = path.display().to_string();
-    match std::fs::read_to_string(path) {
-        Ok(written) => text(
-            Source {
-                path: label,
-                text: written,
-            },
-            path.parent().unwrap_or(Path::new("")),
-        ),
-        Err(error) => {
-            let mut found = Diagnostics::of(Source {
-                path: label.clone(),
-                text: String::new(),
-            });
-            found.push(
-                Diagnostic::new(
-                    reading::UNREADABLE,
-                    format!("cannot read the profile `{label}`"),
-                )
-                .note(error.to_string())
-                .help(
-                    "give the path of a TOML file; `cargo lathe init` writes one for this machine",
-                ),
-            );
-            (None, found)
-        }
-    }
+/// What stands in a file.
+pub fn file(path: &Path) -> Result<String, Diagnostics> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let label = path.display().to_string();
+        let unreadable = Diagnostic::new(
+            reading::UNREADABLE,
+            format!("cannot read the profile `{label}`"),
+        );
+        let mut found = Diagnostics::of(Source {
+            path: label,
+            text: String::new(),
+        });
+        found.push(
+            unreadable.note(error.to_string()).help(
+                "give the path of a TOML file; `cargo lathe init` writes one for this machine",
+            ),
+        );
+        found
+    })
 }
 
 pub(super) fn text(source: Source, folder: &Path) -> (Option<Profile>, Diagnostics) {
@@ -232,7 +223,7 @@ fn features_section(table: &DeTable<'_>, found: &mut Diagnostics) -> Vec<Chosen>
             found.push(unknown_feature(key.get_ref(), &key.span()));
             continue;
         };
-        let fields = fields::settings(feature);
+        let fields = feature.fields();
         let (on, settings) = match value.get_ref() {
             DeValue::Boolean(on) => (*on, Values::default()),
             DeValue::Table(_) if fields.is_empty() => {

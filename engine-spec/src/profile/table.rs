@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::fields::{self, Field, Kind, SECTIONS, Section};
 use super::{Spanned, vllm};
 use crate::diagnostics::{Diagnostic, Diagnostics, Span};
-use crate::feature::Feature;
+use crate::features::Feature;
 use crate::rules::reading;
 use crate::spell;
 use crate::target::TargetName;

@@ -54,8 +54,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::feature::Feature;
-    use crate::profile::fields::{self, SECTIONS};
+    use crate::features::Feature;
+    use crate::profile::fields::SECTIONS;
 
     #[test]
     fn a_flag_stands_once_and_is_no_key_at_the_same_place() {
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn the_helps_name_keys_that_there_are() {
         let sections = SECTIONS.iter().flat_map(|section| section.fields);
-        let settings = Feature::ALL.into_iter().flat_map(fields::settings);
+        let settings = Feature::ALL.into_iter().flat_map(Feature::fields);
         let features = Feature::ALL.into_iter().map(Feature::name);
         let keys: BTreeSet<&str> = sections
             .chain(settings)

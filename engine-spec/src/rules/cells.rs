@@ -8,7 +8,7 @@
 use super::{Case, Check, Rule};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 use crate::family::Family;
-use crate::feature::{Feature, FeatureSet};
+use crate::features::{Feature, FeatureSet};
 use crate::matrix::{Cell, CellId, Objection, Verdict};
 use crate::nearest;
 

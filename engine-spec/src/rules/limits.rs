@@ -2,7 +2,7 @@
 
 use super::{Case, Check, Rule};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
-use crate::plan::{Dims, Prefill};
+use crate::plan::Dims;
 
 pub static STEP_SEQS: Rule = Rule {
     code: Code(504),
@@ -59,7 +59,7 @@ fn step_len(case: &Case<'_>, found: &mut Diagnostics) {
         case.plan.limits.max_batched_tokens,
         case.plan.limits.max_model_len,
     );
-    if case.plan.features.prefill == Prefill::Whole && step < len {
+    if case.plan.features.chunked_prefill.on().is_none() && step < len {
         let span = case.limit("max-batched-tokens", &case.profile.name.span);
         found.push(
             Diagnostic::new(

@@ -2,7 +2,7 @@
 
 use super::{Case, Check, Rule};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics, Span};
-use crate::feature::Feature;
+use crate::features::Feature;
 use crate::model::{ModelFamily, ModelKind};
 use crate::plan::Dims;
 use crate::shape::Attention;

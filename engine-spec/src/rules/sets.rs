@@ -2,8 +2,7 @@
 
 use super::{Case, Check, Rule};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
-use crate::feature::Feature;
-use crate::plan::{Prefill, Prefix, PromptAdapters};
+use crate::features::Feature;
 
 pub static CHUNK_BLOCKS: Rule = Rule {
     code: Code(201),
@@ -20,11 +19,12 @@ pub static CHUNK_ADAPTER: Rule = Rule {
 };
 
 fn chunk_blocks(case: &Case<'_>, found: &mut Diagnostics) {
-    let (Prefill::Chunked { tokens }, Prefix::Hashed { block }) =
-        (case.plan.features.prefill, case.plan.features.prefix)
+    let features = &case.plan.features;
+    let (Some(chunked), Some(_)) = (features.chunked_prefill.on(), features.prefix_caching.on())
     else {
         return;
     };
+    let (tokens, block) = (chunked.tokens, case.plan.limits.block_size);
     if tokens % block != 0 {
         let written = case
             .profile
@@ -59,12 +59,13 @@ fn chunk_blocks(case: &Case<'_>, found: &mut Diagnostics) {
 /// vLLM 0.6 makes the map from rows to adapter for each piece as if the piece held every virtual token; a piece that
 /// is shorter gets a map longer than itself.
 fn chunk_adapter(case: &Case<'_>, found: &mut Diagnostics) {
-    let (Prefill::Chunked { tokens }, PromptAdapters::Tuned { max_tokens, .. }) = (
-        case.plan.features.prefill,
-        case.plan.features.prompt_adapters,
-    ) else {
+    let features = &case.plan.features;
+    let (Some(chunked), Some(adapter)) =
+        (features.chunked_prefill.on(), features.prompt_adapter.on())
+    else {
         return;
     };
+    let (tokens, max_tokens) = (chunked.tokens, adapter.max_tokens);
     if max_tokens > tokens {
         found.push(
             Diagnostic::new(

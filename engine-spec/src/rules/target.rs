@@ -3,7 +3,7 @@
 use super::{Case, Check, Rule};
 use crate::arch::Arch;
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
-use crate::feature::Feature;
+use crate::features::Feature;
 use crate::matrix::Mode;
 use crate::toolkit::Toolkit;
 

@@ -4,7 +4,6 @@
 //! impl demands all of a recipe's cells at once. A recipe whose features have no such impl does not compile, and rustc
 //! says so in the words below.
 
-use engine_spec::codegen::parts::PARTS;
 use engine_spec::matrix::CellId;
 use engine_spec::{BackendKind, Family, Feature, Matrix};
 use proc_macro2::{Ident, Span, TokenStream};
@@ -179,12 +178,12 @@ fn runs_on(matrix: &Matrix) -> TokenStream {
 
 /// The one impl of `Legal`, with a bound for every cell.
 fn legal() -> TokenStream {
-    let aliases = PARTS.map(|part| {
-        let name = ident(part.name);
+    let aliases = Feature::ALL.map(|feature| {
+        let name = ident(feature.part().name);
         quote! { type #name<R> = <<R as Recipe>::#name as Part>::Mark; }
     });
-    let marks = PARTS.map(|part| {
-        let name = ident(part.name);
+    let marks = Feature::ALL.map(|feature| {
+        let name = ident(feature.part().name);
         quote! { #name<R> }
     });
     let pairs = (0..marks.len()).flat_map(|later| (0..later).map(move |earlier| (later, earlier)));
@@ -212,8 +211,8 @@ fn legal() -> TokenStream {
 
 /// Which part stands for which feature, so that a proof cannot claim what its recipe does not have.
 fn has() -> TokenStream {
-    let impls = PARTS.map(|part| {
-        let (part, mark) = (ident(part.name), mark(part.feature));
+    let impls = Feature::ALL.map(|feature| {
+        let (part, mark) = (ident(feature.part().name), mark(feature));
         quote! {
             impl<R: Recipe> Has<mark::#mark> for R
             where
