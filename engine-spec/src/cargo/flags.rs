@@ -95,7 +95,9 @@ mod tests {
         for arch in [Arch::X86V3, Arch::X86V4, Arch::X86V4Bf16] {
             let text = format!("name = \"x\"\ntarget = \"{arch}\"\nmodel.family = \"llama\"\n");
             let profile = Profile::parse("x.toml", &text).unwrap();
-            let plan = crate::plan(&profile, &Machine::imagined(arch)).plan().unwrap();
+            let plan = crate::plan(&profile, &Machine::imagined(arch))
+                .plan()
+                .unwrap();
             let more: BTreeSet<String> = switched_on(&plan.rustc().flags())
                 .difference(&everywhere)
                 .cloned()
