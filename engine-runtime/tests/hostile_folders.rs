@@ -267,7 +267,7 @@ fn configs_are_refused_by_field() {
         (
             "num_hidden_layers",
             json!(2),
-            "tensor `model.layers.1.self_attn.q_proj.weight` is missing, expected shape [8, 8]",
+            "tensor `model.layers.1.input_layernorm.weight` is missing, expected shape [8]",
         ),
         (
             "num_attention_heads",
