@@ -116,10 +116,53 @@ macro_rules! suites {
 
             type B = $backend;
 
-            tests! {
-                rows: norms_agree, rope_agrees, gates_agree, gather_rows_agrees, routes_agree, combine_agrees,
-                    advance_agrees, are_batch_invariant;
-                sampler: process_agrees, sample_agrees, logprobs_agree, is_batch_invariant;
+            #[test]
+            fn norms() {
+                conformance::rows::norms_agree::<B>();
+            }
+            #[test]
+            fn rope() {
+                conformance::rows::rope_agrees::<B>();
+            }
+            #[test]
+            fn gates() {
+                conformance::rows::gates_agree::<B>();
+            }
+            #[test]
+            fn gather_rows() {
+                conformance::rows::gather_rows_agrees::<B>();
+            }
+            #[test]
+            fn route() {
+                conformance::rows::routes_agree::<B>();
+            }
+            #[test]
+            fn combine() {
+                conformance::rows::combine_agrees::<B>();
+            }
+            #[test]
+            fn advance() {
+                conformance::rows::advance_agrees::<B>();
+            }
+            #[test]
+            fn rows_are_batch_invariant() {
+                conformance::rows::are_batch_invariant::<B>();
+            }
+            #[test]
+            fn process_logits() {
+                conformance::sampler::process_agrees::<B>();
+            }
+            #[test]
+            fn sample() {
+                conformance::sampler::sample_agrees::<B>();
+            }
+            #[test]
+            fn logprobs() {
+                conformance::sampler::logprobs_agree::<B>();
+            }
+            #[test]
+            fn sampler_is_batch_invariant() {
+                conformance::sampler::is_batch_invariant::<B>();
             }
             $(
                 mod $format {
@@ -127,39 +170,58 @@ macro_rules! suites {
 
                     type D = $element;
 
-                    format_tests! {
-                        matmul: agrees, is_batch_invariant, experts_agree, experts_are_batch_invariant,
-                            wrong_experts_are_refused;
-                        rows: embed_agrees, wrong_indices_are_refused;
-                        attention: agrees, windows_agree, is_batch_invariant, windows_are_batch_invariant,
-                            copied_blocks_are_read, tangled_batches_are_refused;
+                    #[test]
+                    fn matmul() {
+                        conformance::matmul::agrees::<D, B>();
                     }
-                }
-            )+
-        }
-    )+};
-}
-
-macro_rules! tests {
-    ($($area:ident: $($test:ident),+;)+) => {$(
-        mod $area {
-            $(
-                #[test]
-                fn $test() {
-                    crate::conformance::$area::$test::<super::B>();
-                }
-            )+
-        }
-    )+};
-}
-
-macro_rules! format_tests {
-    ($($area:ident: $($test:ident),+;)+) => {$(
-        mod $area {
-            $(
-                #[test]
-                fn $test() {
-                    crate::conformance::$area::$test::<super::D, super::B>();
+                    #[test]
+                    fn matmul_is_batch_invariant() {
+                        conformance::matmul::is_batch_invariant::<D, B>();
+                    }
+                    #[test]
+                    fn experts() {
+                        conformance::matmul::experts_agree::<D, B>();
+                    }
+                    #[test]
+                    fn experts_are_batch_invariant() {
+                        conformance::matmul::experts_are_batch_invariant::<D, B>();
+                    }
+                    #[test]
+                    fn wrong_experts_are_refused() {
+                        conformance::matmul::wrong_experts_are_refused::<D, B>();
+                    }
+                    #[test]
+                    fn embed() {
+                        conformance::rows::embed_agrees::<D, B>();
+                    }
+                    #[test]
+                    fn wrong_indices_are_refused() {
+                        conformance::rows::wrong_indices_are_refused::<D, B>();
+                    }
+                    #[test]
+                    fn attention() {
+                        conformance::attention::agrees::<D, B>();
+                    }
+                    #[test]
+                    fn windows() {
+                        conformance::attention::windows_agree::<D, B>();
+                    }
+                    #[test]
+                    fn attention_is_batch_invariant() {
+                        conformance::attention::is_batch_invariant::<D, B>();
+                    }
+                    #[test]
+                    fn windows_are_batch_invariant() {
+                        conformance::attention::windows_are_batch_invariant::<D, B>();
+                    }
+                    #[test]
+                    fn copy_blocks() {
+                        conformance::attention::copied_blocks_are_read::<D, B>();
+                    }
+                    #[test]
+                    fn tangled_batches_are_refused() {
+                        conformance::attention::tangled_batches_are_refused::<D, B>();
+                    }
                 }
             )+
         }
