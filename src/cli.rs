@@ -10,6 +10,7 @@ mod model;
 mod prompt;
 mod run;
 mod sampling;
+pub mod startup;
 mod verify;
 
 use std::error::Error;

@@ -81,23 +81,29 @@ pub const BF16: &[Instructions] = &[
 ];
 
 impl Instructions {
+    /// Whether a processor has them whose CPUID gives these words, eax to edx, for a leaf and subleaf.
+    pub fn are_in(&self, cpuid: &impl Fn(u32, u32) -> [u32; 4]) -> bool {
+        // Extended leaves are counted apart.
+        let [most, ..] = cpuid(self.leaf & 0x8000_0000, 0);
+        let [subleaves, ..] = cpuid(self.leaf, 0);
+        let known = most >= self.leaf && (self.subleaf == 0 || subleaves >= self.subleaf);
+        let [eax, ebx, ecx, _] = cpuid(self.leaf, self.subleaf);
+        let register = match self.register {
+            Eax => eax,
+            Ebx => ebx,
+            Ecx => ecx,
+        };
+        known && register & (1 << self.bit) != 0
+    }
+
     /// Whether this processor has them, asked of the processor: `is_x86_feature_detected!` takes for granted what its
     /// own build has switched on. Whether the system saves their registers is another question.
     #[cfg(target_arch = "x86_64")]
     pub fn are_here(&self) -> bool {
-        use std::arch::x86_64::__cpuid_count;
-
-        // Extended leaves are counted apart.
-        let most = |base| __cpuid_count(base, 0).eax;
-        let known = most(self.leaf & 0x8000_0000) >= self.leaf
-            && (self.subleaf == 0 || __cpuid_count(self.leaf, 0).eax >= self.subleaf);
-        let registers = __cpuid_count(self.leaf, self.subleaf);
-        let register = match self.register {
-            Eax => registers.eax,
-            Ebx => registers.ebx,
-            Ecx => registers.ecx,
-        };
-        known && register & (1 << self.bit) != 0
+        self.are_in(&|leaf, subleaf| {
+            let registers = std::arch::x86_64::__cpuid_count(leaf, subleaf);
+            [registers.eax, registers.ebx, registers.ecx, registers.edx]
+        })
     }
 
     /// Another processor has none of them.

@@ -49,7 +49,7 @@ fn wanted(name: &str) -> bool {
 }
 
 fn bench<I: Dot<D>, D: Float>() {
-    let title = format!("{}, {}", I::NAME, D::NAME);
+    let title = format!("{}, {}", I::LEVEL.name, D::NAME);
     let names: Vec<String> = SHAPES
         .iter()
         .flat_map(|(name, ..)| ROWS.map(|rows| format!("{title}, {name} x {rows}")))

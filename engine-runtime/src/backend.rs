@@ -80,6 +80,11 @@ pub trait Backend: Sized + Send + 'static {
     /// Stands for elements on their way to the host.
     type Ticket<T: Element>: Send;
 
+    /// What the host must have for code of this backend. Asked before anything else runs, see [`cpu::isa::Level`].
+    fn host_levels() -> [&'static cpu::isa::Level; 2] {
+        [cpu::isa::Level::of_this_build(); 2]
+    }
+
     fn open(options: &DeviceOptions) -> Result<Self, DeviceError>;
 
     /// Bytes of device memory that are free now, where the device can tell.

@@ -67,6 +67,10 @@ impl<I: Isa> Backend for Cpu<I> {
 
     type Ticket<T: Element> = Box<[T]>;
 
+    fn host_levels() -> [&'static Level; 2] {
+        [Level::of_this_build(), &I::LEVEL]
+    }
+
     fn open(options: &DeviceOptions) -> Result<Self, DeviceError> {
         let failed = |reason| DeviceError::Open {
             backend: Self::NAME,
@@ -76,7 +80,7 @@ impl<I: Isa> Backend for Cpu<I> {
             failed(format!(
                 "this engine was built for {}; this machine lacks {}; build with `target = \"native\"` on it, or \
                  for an older instruction set",
-                I::NAME,
+                I::LEVEL.name,
                 missing.join(", ")
             ))
         })?;

@@ -21,14 +21,14 @@ macro_rules! instructions {
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-#[cfg(target_arch = "x86_64")]
-mod cpuid;
+mod level;
 mod portable;
 
 #[cfg(target_arch = "x86_64")]
 pub use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub use avx512::{Avx512, Avx512Bf16};
+pub use level::{Level, ThisMachine};
 pub use portable::Portable;
 
 use crate::dtype::Float;
@@ -51,8 +51,8 @@ mod sealed {
 
 /// An instruction set, and the vector of f32 lanes that it works in.
 pub trait Isa: sealed::Sealed + Copy + Send + Sync + 'static {
-    /// Name in manifests and messages: a profile's `target`, in words.
-    const NAME: &'static str;
+    /// What a machine must have.
+    const LEVEL: Level;
     /// f32 lanes of a vector.
     const LANES: usize;
     /// Rows of a register tile that is two vectors wide.

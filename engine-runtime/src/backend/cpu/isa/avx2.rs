@@ -2,24 +2,23 @@
 
 use std::arch::x86_64::*;
 
-use engine_model::x86;
 use half::{bf16, f16};
 
-use super::{Dot, Isa, Kernel, Pair, cpuid, pairs, widen_each};
+use super::{Dot, Isa, Kernel, Level, Pair, pairs, widen_each};
 
 /// x86-64-v3.
 #[derive(Debug, Clone, Copy)]
 pub struct Avx2(());
 
 impl Isa for Avx2 {
-    const NAME: &'static str = "x86-64-v3";
+    const LEVEL: Level = Level::V3;
     const LANES: usize = 8;
     const TILE_ROWS: usize = 5;
 
     type Vector = __m256;
 
     fn detect() -> Result<Self, Vec<&'static str>> {
-        let missing = cpuid::missing(&[x86::V2, x86::V3], cpuid::YMM);
+        let missing = Self::LEVEL.missing();
         missing.is_empty().then_some(Self(())).ok_or(missing)
     }
 
@@ -86,12 +85,12 @@ impl Isa for Avx2 {
 
 impl Dot<f32> for Avx2 {
     const GROUP: usize = 1;
-    type Group = f32;
+    type Step = f32;
     type Weights = [__m256; 2];
 
     #[inline(always)]
-    fn group(self, x: &[f32], groups: &mut [f32]) {
-        groups.copy_from_slice(x);
+    fn steps(self, x: &[f32], steps: &mut [f32]) {
+        steps.copy_from_slice(x);
     }
     #[inline(always)]
     fn widen(self, from: &[f32], to: &mut [f32]) {
@@ -114,12 +113,12 @@ impl Dot<f32> for Avx2 {
 
 impl Dot<f16> for Avx2 {
     const GROUP: usize = 1;
-    type Group = f32;
+    type Step = f32;
     type Weights = [__m256; 2];
 
     #[inline(always)]
-    fn group(self, x: &[f32], groups: &mut [f32]) {
-        groups.copy_from_slice(x);
+    fn steps(self, x: &[f32], steps: &mut [f32]) {
+        steps.copy_from_slice(x);
     }
     #[inline(always)]
     fn widen(self, from: &[f16], to: &mut [f32]) {
@@ -153,13 +152,13 @@ impl Dot<f16> for Avx2 {
 /// Weights are widened, two columns to a load; activations stay in f32.
 impl Dot<bf16> for Avx2 {
     const GROUP: usize = 2;
-    type Group = Pair;
+    type Step = Pair;
     type Weights = [__m256i; 2];
 
     #[inline(always)]
-    fn group(self, x: &[f32], groups: &mut [Pair]) {
-        for (group, pair) in groups.iter_mut().zip(pairs(x)) {
-            *group = pair;
+    fn steps(self, x: &[f32], steps: &mut [Pair]) {
+        for (step, pair) in steps.iter_mut().zip(pairs(x)) {
+            *step = pair;
         }
     }
     #[inline(always)]

@@ -2,10 +2,9 @@
 
 use std::arch::x86_64::*;
 
-use engine_model::x86;
 use half::{bf16, f16};
 
-use super::{Dot, Isa, Kernel, Pair, cpuid, pairs, widen_each};
+use super::{Dot, Isa, Kernel, Level, Pair, pairs, widen_each};
 
 /// x86-64-v4.
 #[derive(Debug, Clone, Copy)]
@@ -16,16 +15,16 @@ pub struct Avx512(());
 pub struct Avx512Bf16(());
 
 macro_rules! avx512 {
-    ($isa:ident, $name:literal, $features:literal, $required:expr) => {
+    ($isa:ident, $level:expr, $features:literal) => {
         impl Isa for $isa {
-            const NAME: &'static str = $name;
+            const LEVEL: Level = $level;
             const LANES: usize = 16;
             const TILE_ROWS: usize = 12;
 
             type Vector = __m512;
 
             fn detect() -> Result<Self, Vec<&'static str>> {
-                let missing = cpuid::missing($required, cpuid::ZMM);
+                let missing = Self::LEVEL.missing();
                 missing.is_empty().then_some(Self(())).ok_or(missing)
             }
 
@@ -89,12 +88,12 @@ macro_rules! avx512 {
 
         impl Dot<f32> for $isa {
             const GROUP: usize = 1;
-            type Group = f32;
+            type Step = f32;
             type Weights = [__m512; 2];
 
             #[inline(always)]
-            fn group(self, x: &[f32], groups: &mut [f32]) {
-                groups.copy_from_slice(x);
+            fn steps(self, x: &[f32], steps: &mut [f32]) {
+                steps.copy_from_slice(x);
             }
             #[inline(always)]
             fn widen(self, from: &[f32], to: &mut [f32]) {
@@ -117,12 +116,12 @@ macro_rules! avx512 {
 
         impl Dot<f16> for $isa {
             const GROUP: usize = 1;
-            type Group = f32;
+            type Step = f32;
             type Weights = [__m512; 2];
 
             #[inline(always)]
-            fn group(self, x: &[f32], groups: &mut [f32]) {
-                groups.copy_from_slice(x);
+            fn steps(self, x: &[f32], steps: &mut [f32]) {
+                steps.copy_from_slice(x);
             }
             #[inline(always)]
             fn widen(self, from: &[f16], to: &mut [f32]) {
@@ -157,27 +156,25 @@ macro_rules! avx512 {
 
 avx512!(
     Avx512,
-    "x86-64-v4",
-    "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,f16c",
-    &[x86::V2, x86::V3, x86::V4]
+    Level::V4,
+    "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,f16c"
 );
 avx512!(
     Avx512Bf16,
-    "x86-64-v4 with bf16",
-    "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c",
-    &[x86::V2, x86::V3, x86::V4, x86::BF16]
+    Level::V4_BF16,
+    "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"
 );
 
 /// Weights are widened, two columns to a load; activations stay in f32.
 impl Dot<bf16> for Avx512 {
     const GROUP: usize = 2;
-    type Group = Pair;
+    type Step = Pair;
     type Weights = [[__m512; 2]; 2];
 
     #[inline(always)]
-    fn group(self, x: &[f32], groups: &mut [Pair]) {
-        for (group, pair) in groups.iter_mut().zip(pairs(x)) {
-            *group = pair;
+    fn steps(self, x: &[f32], steps: &mut [Pair]) {
+        for (step, pair) in steps.iter_mut().zip(pairs(x)) {
+            *step = pair;
         }
     }
     #[inline(always)]
@@ -243,14 +240,14 @@ unsafe fn widen_pairs(from: *const bf16) -> [__m512; 2] {
 impl Dot<bf16> for Avx512Bf16 {
     const GROUP: usize = 2;
     /// The pair, first column in the low half.
-    type Group = u32;
+    type Step = u32;
     type Weights = [__m512i; 2];
 
     #[inline(always)]
-    fn group(self, x: &[f32], groups: &mut [u32]) {
+    fn steps(self, x: &[f32], steps: &mut [u32]) {
         let (blocks, rest) = x.as_chunks::<32>();
-        let (group_blocks, rest_groups) = groups.split_at_mut(16 * blocks.len());
-        for (x, groups) in blocks.iter().zip(group_blocks.as_chunks_mut::<16>().0) {
+        let (step_blocks, rest_steps) = steps.split_at_mut(16 * blocks.len());
+        for (x, steps) in blocks.iter().zip(step_blocks.as_chunks_mut::<16>().0) {
             // SAFETY: `self` is proof of the instructions; 32 elements are read, 16 pairs written.
             unsafe {
                 let (low, high) = (
@@ -258,12 +255,12 @@ impl Dot<bf16> for Avx512Bf16 {
                     _mm512_loadu_ps(x[16..].as_ptr()),
                 );
                 let rounded: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(high, low));
-                _mm512_storeu_si512(groups.as_mut_ptr().cast(), rounded);
+                _mm512_storeu_si512(steps.as_mut_ptr().cast(), rounded);
             }
         }
-        for (group, pair) in rest_groups.iter_mut().zip(pairs(rest)) {
+        for (step, pair) in rest_steps.iter_mut().zip(pairs(rest)) {
             let [low, high] = [pair.0, pair.1].map(|x| u32::from(bf16::from_f32(x).to_bits()));
-            *group = low | high << 16;
+            *step = low | high << 16;
         }
     }
     #[inline(always)]

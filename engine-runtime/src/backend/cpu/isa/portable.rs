@@ -2,7 +2,7 @@
 
 use half::{bf16, f16};
 
-use super::{Dot, Isa, Kernel, widen_each};
+use super::{Dot, Isa, Kernel, Level, widen_each};
 use crate::dtype::Float;
 
 /// Any machine.
@@ -13,7 +13,7 @@ const LANES: usize = 4;
 type Vector = [f32; LANES];
 
 impl Isa for Portable {
-    const NAME: &'static str = "any machine";
+    const LEVEL: Level = Level::ANY;
     const LANES: usize = LANES;
     const TILE_ROWS: usize = 4;
 
