@@ -249,6 +249,165 @@ fn a_bad_request_in_a_batch_fails_alone() {
     );
 }
 
+/// The bytes of all answers to a file of requests.
+fn answers(name: &str, requests: &[Value], flags: &[&str]) -> String {
+    let input = scratch(&format!("{name}.in"));
+    let lines: String = requests
+        .iter()
+        .map(|request| format!("{request}\n"))
+        .collect();
+    fs::write(&input, lines).expect("the scratch folder can be written");
+    stdout(&engine(
+        &[&["batch", &*input.to_string_lossy()], flags].concat(),
+    ))
+}
+
+#[test]
+fn the_same_file_gives_the_same_bytes_however_it_is_run() {
+    let sampled = |i: usize| {
+        json!({
+            "custom_id": i,
+            "messages": [{ "role": "user", "content": format!("Does LoRA work on CPU? {}", "x".repeat(i % 7)) }],
+            "temperature": 1.5,
+            "max_tokens": 4 + i * 5 % 23,
+            "ignore_eos": true,
+            "n": 1 + i % 3,
+            "logprobs": 2,
+        })
+    };
+    // None brings a seed; the first is the longest by far.
+    let mut requests: Vec<Value> = (0..40).map(sampled).collect();
+    requests.insert(
+        0,
+        json!({ "prompt": "Yes.", "max_tokens": 200, "ignore_eos": true, "temperature": 1 }),
+    );
+    let name = "same-bytes";
+    let once = answers(name, &requests, &[]);
+    assert_eq!(once.lines().count(), 41);
+    for flags in [
+        &["--threads", "1", "--max-num-seqs", "1"][..],
+        &["--threads", "3", "--max-num-seqs", "5"],
+        &["--seed", "0"],
+    ] {
+        assert_eq!(answers(name, &requests, flags), once, "{flags:?}");
+    }
+    assert_ne!(answers(name, &requests, &["--seed", "1"]), once);
+}
+
+#[test]
+fn a_batch_takes_requests_as_clients_write_them() {
+    let question = "Does LoRA work on CPU?";
+    let plain = chat(question);
+    let written = json!({
+        "model": "demo", "user": "ann", "stream": false, "stop": "\u{1f980}", "top_k": -1, "max_completion_tokens": 900,
+        "messages": [{ "role": "user", "content": [{ "type": "text", "text": question }], "name": null }],
+        "logprobs": null, "tools": [], "tool_choice": "auto",
+    });
+    let (output, answers) = batch("written", &[plain, written]);
+    stdout(&output);
+    assert_eq!(answers[0]["token_ids"], answers[1]["token_ids"]);
+    let (output, answers) = batch(
+        "refused",
+        &[
+            json!({ "messages": [{ "role": "user", "content": [{ "type": "image_url", "image_url": {} }] }] }),
+            json!({ "prompt": ["a", "b"] }),
+            json!({ "messages": [], "tool_choice": "required" }),
+            json!({ "prompt": "x", "chat_template_kwargs": { "a": 1 } }),
+            json!({ "messages": [], "chat_template_kwargs": { "chat_template": "x" } }),
+            json!({ "prompt": "x", "stream": true }),
+        ],
+    );
+    failure(&output);
+    for (answer, expected) in answers.iter().zip([
+        "line 1: `messages`: a content part of type `image_url` is not supported",
+        "line 2: `prompt` is neither a string nor a list of token ids",
+        "line 3: `tool_choice` is \"required\"; allowed is \"auto\" or \"none\"",
+        "line 4: `chat_template_kwargs` needs `messages`",
+        "line 5: `chat_template_kwargs` may not set `chat_template`",
+        "line 6: `stream` is true",
+    ]) {
+        let error = answer["error"].as_str().unwrap_or_default();
+        assert!(error.starts_with(expected), "{error} / {expected}");
+    }
+}
+
+/// A copy of the demo model with other settings in it.
+fn demo_with(name: &str, changes: &[(&str, Value)]) -> PathBuf {
+    let folder = scratch(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("the scratch folder can be written");
+    for entry in fs::read_dir(root().join("models/demo")).expect("the demo model is there") {
+        let entry = entry.expect("a folder can be listed");
+        fs::copy(entry.path(), folder.join(entry.file_name())).expect("a file can be copied");
+    }
+    for (file, value) in changes {
+        fs::write(folder.join(file), value.to_string()).expect("a file can be written");
+    }
+    folder
+}
+
+fn read_json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).expect("a file of the demo model")).expect("it is JSON")
+}
+
+#[test]
+fn a_text_ends_at_the_tokenizers_own_end_too() {
+    let demo = root().join("models/demo");
+    let mut config = read_json(&demo.join("config.json"));
+    let mut generation = read_json(&demo.join("generation_config.json"));
+    // As a fine-tune leaves it that changed its template and tokenizer alone.
+    config["eos_token_id"] = json!(0);
+    generation["eos_token_id"] = json!([0]);
+    generation["max_new_tokens"] = json!(100_000);
+    let changes = [
+        ("config.json", config.clone()),
+        ("generation_config.json", generation.clone()),
+    ];
+    let args = |folder: &Path| -> Value {
+        let folder = folder.to_string_lossy();
+        let args = [
+            "run",
+            "Does LoRA work on CPU?",
+            "--model",
+            &folder,
+            "--format",
+            "json",
+        ];
+        serde_json::from_str(&stdout(&engine(&args))).expect("one JSON object")
+    };
+    let answer = args(&demo_with("tokenizers-eos", &changes));
+    assert_eq!(answer["finish_reason"], "stop");
+    let mut settings = read_json(&demo.join("tokenizer_config.json"));
+    settings["eos_token"] = json!("<|begin|>");
+    let changes = [
+        changes[0].clone(),
+        changes[1].clone(),
+        ("tokenizer_config.json", settings),
+    ];
+    let answer = args(&demo_with("no-eos", &changes));
+    assert_eq!(
+        answer["finish_reason"], "length",
+        "the model's limit is cut to what fits"
+    );
+}
+
+#[test]
+fn a_damaged_tokenizer_is_one_line() {
+    let demo = root().join("models/demo");
+    let mut tokenizer = read_json(&demo.join("tokenizer.json"));
+    // Longer than any token: the tokenizers crate panics when it merges.
+    tokenizer["model"]["continuing_subword_prefix"] = json!("x".repeat(100));
+    let folder = demo_with("damaged", &[("tokenizer.json", tokenizer)]);
+    let text = failure(&engine(&[
+        "run",
+        "Hi",
+        "--model",
+        &folder.to_string_lossy(),
+    ]));
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.contains("tokenizer.json"), "{text}");
+}
+
 #[test]
 fn batch_leaves_no_file_behind_a_failure() {
     let out = scratch("never.out");

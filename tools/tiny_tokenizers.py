@@ -5,7 +5,9 @@ vocabulary holds some words and needs bytes for the rest. The chat templates are
 our own, made of the constructs that published templates use.
 """
 
+import copy
 import json
+import tempfile
 from pathlib import Path
 
 import tokenizers
@@ -63,6 +65,41 @@ CHATS = [
     [{"role": "tool", "content": "a role that not every template knows"}],
     [{"role": "user", "content": "one"}, {"role": "user", "content": "two in a row"}],
     [{"role": "user", "content": "{{ not_a_template }} {% raw %} <b>&amp;</b>"}],
+]
+
+# Chats as clients of OpenAI's API send them: no content, content in parts, calls of tools, reasoning.
+CALL = {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": '{"pair": ["lora", "cpu"], "n": 1}'}}
+CLIENT_CHATS = [
+    [{"role": "user", "content": [{"type": "text", "text": "one part"}]}],
+    [{"role": "user", "content": [{"type": "text", "text": "first"}, {"type": "input_text", "text": "second"}, "third"]}],
+    [{"role": "system", "content": [{"type": "text", "text": "Be brief."}]}, {"role": "user", "content": "plain"}],
+    [
+        {"role": "user", "content": "Look it up."},
+        {"role": "assistant", "content": None, "tool_calls": [CALL], "refusal": None, "function_call": None},
+        {"role": "tool", "tool_call_id": "call_1", "content": [{"type": "text", "text": "yes"}, {"type": "text", "text": "6"}]},
+        {"role": "assistant", "content": "Yes.", "tool_calls": None},
+        {"role": "user", "content": "Thanks", "name": "ann"},
+    ],
+    [
+        {"role": "user", "content": "Again."},
+        {"role": "assistant", "tool_calls": [{"type": "function", "function": {"name": "now", "arguments": ""}}]},
+        {"role": "tool", "content": "12:00"},
+    ],
+    [
+        {"role": "user", "content": "Think."},
+        {"role": "assistant", "content": "Done.", "reasoning": "hm", "tool_calls": []},
+        {"role": "user", "content": ""},
+    ],
+]
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "look_up",
+            "description": "Looks a pair up: <é> & more",
+            "parameters": {"type": "object", "properties": {"pair": {"type": "array", "items": {"type": "string"}}}},
+        },
+    }
 ]
 
 HEADERS_TEMPLATE = """\
@@ -194,6 +231,7 @@ def byte_fallback(out: Path) -> None:
         single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[("<s>", 1)]
     )
     write(out, tokenizer, "<s>", "</s>", INST_TEMPLATE)
+    settings(out, out)
 
 
 def chatml(out: Path) -> None:
@@ -220,6 +258,141 @@ def chatml(out: Path) -> None:
     # Text tokens that are matched whole, yet are not special: they stay when special tokens are skipped.
     tokenizer.add_tokens([AddedToken(token, special=False, normalized=False) for token in ("<think>", "</think>")])
     write(out, tokenizer, None, "<|im_end|>", CHATML_TEMPLATE)
+    client_chats(out, out)
+
+
+# One template that reads content as text, and writes calls and tools as Qwen's do; one that reads text or parts; one that
+# reads nothing but parts, as some models for images have it.
+TOOLS_TEMPLATE = """\
+{%- if tools %}
+    {{- '<|im_start|>system\\n# Tools' }}
+    {%- for tool in tools %}{{- '\\n' + (tool | tojson) }}{%- endfor %}
+    {{- '<|im_end|>\\n' }}
+{%- endif %}
+{%- for message in messages %}
+    {{- '<|im_start|>' + message.role + '\\n' }}
+    {%- if message.reasoning_content is defined %}{{- '<think>' + message.reasoning_content + '</think>' }}{%- endif %}
+    {%- if message.content %}{{- message.content }}{%- endif %}
+    {%- if 'tool_calls' in message %}
+        {%- for call in message.tool_calls %}
+            {{- '<tool_call>' + call.function.name }}
+            {%- for name, value in call.function.arguments.items() %}{{- ' ' ~ name ~ '=' ~ (value | tojson) }}{%- endfor %}
+            {{- '</tool_call>' }}
+        {%- endfor %}
+    {%- endif %}
+    {{- '<|im_end|>\\n' }}
+{%- endfor %}
+"""
+EITHER_TEMPLATE = """\
+{%- for message in messages %}
+    {{- '<|im_start|>' + message.role + '\\n' }}
+    {%- if message.content is string %}
+        {{- message.content }}
+    {%- else %}
+        {%- for part in message.content %}{%- if part.type == 'text' %}{{- '[' + part.text + ']' }}{%- endif %}{%- endfor %}
+    {%- endif %}
+    {{- '<|im_end|>\\n' }}
+{%- endfor %}
+"""
+PARTS_TEMPLATE = """\
+{%- for message in messages %}
+    {{- '<|im_start|>' + message.role + '\\n' }}
+    {%- for part in message.content %}{%- if part.type == 'text' %}{{- '[' + part.text + ']' }}{%- endif %}{%- endfor %}
+    {{- '<|im_end|>\\n' }}
+{%- endfor %}
+"""
+CLIENT_TEMPLATES = {"text": TOOLS_TEMPLATE, "either": EITHER_TEMPLATE, "parts": PARTS_TEMPLATE}
+
+
+def client_chats(folder: Path, out: Path) -> None:
+    """out/clients.json: what transformers makes of CLIENT_CHATS once they are what vLLM passes to it."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    chat = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+    entries = []
+    for form, template in CLIENT_TEMPLATES.items():
+        chat.chat_template = template
+        for messages in CLIENT_CHATS:
+            for tools in (None, TOOLS):
+                rendered = chat.apply_chat_template(
+                    [as_vllm_passes_it(message, form) for message in messages], tools=tools, tokenize=False
+                )
+                entries.append({"template": template, "messages": messages, "tools": tools or [], "rendered": rendered})
+    lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries)
+    (out / "clients.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+
+
+def as_vllm_passes_it(message: dict, form: str) -> dict:
+    """What vllm/entrypoints/chat_utils.py turns a client's message into, for templates that read content in this form."""
+    message = {name: value for name, value in copy.deepcopy(message).items() if value is not None}
+    content = message.get("content", [])
+    parts = content if isinstance(content, list) else [content]
+    texts = [part if isinstance(part, str) else part["text"] for part in parts]
+    # Templates that read either get text as it came, but a tool's result as text. vLLM passes it as text to those that
+    # read parts alone, too, where it would be lost.
+    as_it_came = form == "either" and isinstance(content, list) and texts and message["role"] != "tool"
+    if form == "parts" or as_it_came:
+        content = [{"type": "text", "text": text} for text in texts]
+    else:
+        content = "\n".join(texts)
+    message["content"] = content
+    if not message.get("tool_calls", True):
+        del message["tool_calls"]
+    for call in message.get("tool_calls", []):
+        call["function"] = call["function"] | {"arguments": json.loads(call["function"]["arguments"] or "{}")}
+    return message
+
+
+PLAIN = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": False}
+# What a folder's settings say of a tokenizer, against what transformers takes from them.
+SETTINGS = {
+    "plain": {"eos_token": "</s>"},
+    "as an object": {"eos_token": {"__type": "AddedToken", "content": "</s>", **PLAIN}},
+    "none": {},
+    "null": {"eos_token": None},
+    "another": {"eos_token": "<s>"},
+}
+MAPS = {
+    "no map": None,
+    "a map": {"eos_token": "<unk>"},
+    "a map of objects": {"eos_token": {"content": "<unk>", **PLAIN}},
+}
+
+
+def settings(folder: Path, out: Path) -> None:
+    """out/settings.json: the end of sequence, and the ids of a text with what is put around it."""
+    entries = []
+    original = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    listed = {str(token["id"]): {k: v for k, v in token.items() if k != "id"} for token in original["added_tokens"]}
+    around = [
+        {"tokenizer_class": cls, "add_bos_token": bos, "add_eos_token": eos}
+        for cls in ("PreTrainedTokenizerFast", "LlamaTokenizer", "LlamaTokenizerFast")
+        for bos in (True, False)
+        for eos in (True, False)
+    ]
+    cases = [(config | {"bos_token": "<s>"} | lists, file, True) for config in SETTINGS.values() for file in MAPS.values()
+             for lists in ({}, {"added_tokens_decoder": listed})]
+    cases += [(config | {"bos_token": "<s>", "eos_token": "</s>"}, None, own) for config in around for own in (True, False)]
+    for config, file, own in cases:
+        with tempfile.TemporaryDirectory() as written:
+            tokenizer = original if own else original | {"post_processor": None}
+            write_json(Path(written) / "tokenizer.json", tokenizer)
+            write_json(Path(written) / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"} | config)
+            if file is not None:
+                write_json(Path(written) / "special_tokens_map.json", file)
+            # The class decides what is read; without a model's config it is that of the tokenizer's.
+            write_json(Path(written) / "config.json", {"model_type": "llama"})
+            loaded = transformers.AutoTokenizer.from_pretrained(written)
+            entries.append(
+                {
+                    "config": config,
+                    "special_tokens_map": file,
+                    "post_processor": own,
+                    "eos_token_id": loaded.eos_token_id,
+                    "ids_with_special": loaded("the engine").input_ids,
+                }
+            )
+    lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries)
+    (out / "settings.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
 TOKENIZERS = {"byte-level": byte_level, "byte-fallback": byte_fallback, "chatml": chatml}

@@ -11,7 +11,8 @@ pub struct Instructions {
     leaf: u32,
     subleaf: u32,
     register: Register,
-    bit: u32,
+    /// The bit in its place. A shift at run time could be an instruction that is not there.
+    mask: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ const fn instructions(
         leaf,
         subleaf,
         register,
-        bit,
+        mask: 1 << bit,
     }
 }
 
@@ -93,7 +94,7 @@ impl Instructions {
             Ebx => ebx,
             Ecx => ecx,
         };
-        known && register & (1 << self.bit) != 0
+        known && register & self.mask != 0
     }
 
     /// Whether this processor has them, asked of the processor: `is_x86_feature_detected!` takes for granted what its
@@ -124,7 +125,7 @@ mod tests {
         let all = || [V2, V3, V4, BF16].into_iter().flatten();
         let names: BTreeSet<_> = all().map(|one| one.name).collect();
         let bits: BTreeSet<_> = all()
-            .map(|one| (one.leaf, one.subleaf, one.register as u8, one.bit))
+            .map(|one| (one.leaf, one.subleaf, one.register as u8, one.mask))
             .collect();
         assert_eq!((names.len(), bits.len()), (all().count(), all().count()));
     }

@@ -265,3 +265,154 @@ proptest! {
         })?;
     }
 }
+
+#[derive(Deserialize)]
+struct Settings {
+    config: serde_json::Value,
+    special_tokens_map: Option<serde_json::Value>,
+    /// Whether the tokenizer itself says what is put around a text.
+    post_processor: bool,
+    eos_token_id: Option<u32>,
+    ids_with_special: Vec<u32>,
+}
+
+/// In transformers 5 `add_bos_token` and `add_eos_token` change nothing where there is a tokenizer.json.
+#[test]
+fn settings_beside_a_tokenizer_mean_what_transformers_takes_them_for() {
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/tokenizers/byte-fallback");
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    let cases: Vec<Settings> = serde_json::from_slice(&read("settings.json")).unwrap();
+    assert!(cases.len() > 40);
+    for case in cases {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |name: &str, value: &serde_json::Value| {
+            std::fs::write(dir.path().join(name), value.to_string()).unwrap();
+        };
+        let mut tokenizer: serde_json::Value =
+            serde_json::from_slice(&read("tokenizer.json")).unwrap();
+        if !case.post_processor {
+            tokenizer["post_processor"] = serde_json::Value::Null;
+        }
+        put("tokenizer.json", &tokenizer);
+        put("tokenizer_config.json", &case.config);
+        if let Some(map) = &case.special_tokens_map {
+            put("special_tokens_map.json", map);
+        }
+        let tokenizer = Tokenizer::open(dir.path()).unwrap();
+        assert_eq!(
+            tokenizer.eos_token_id(),
+            case.eos_token_id,
+            "{}",
+            case.config
+        );
+        assert_eq!(
+            tokenizer.encode("the engine", Around::Add).unwrap(),
+            case.ids_with_special,
+            "{}",
+            case.config
+        );
+    }
+}
+
+#[derive(Deserialize)]
+struct ClientChat {
+    template: String,
+    messages: Vec<Message>,
+    tools: Vec<serde_json::Value>,
+    rendered: String,
+}
+
+#[test]
+fn chats_as_clients_send_them_become_the_golden_prompts() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/tokenizers/chatml");
+    let read = std::fs::read(folder.join("clients.json")).unwrap();
+    let chats: Vec<ClientChat> = serde_json::from_slice(&read).unwrap();
+    assert!(chats.len() > 30);
+    let dir = tempfile::tempdir().unwrap();
+    for chat in chats {
+        std::fs::write(dir.path().join("chat_template.jinja"), &chat.template).unwrap();
+        let template = ChatTemplate::open(dir.path()).unwrap().unwrap();
+        let rendering = Rendering {
+            add_generation_prompt: false,
+            tools: chat.tools,
+            variables: serde_json::Map::new(),
+            now: SystemTime::UNIX_EPOCH,
+        };
+        let prompt = template.render(&chat.messages, &rendering).unwrap();
+        assert_eq!(prompt, chat.rendered, "{:?}", chat.messages);
+    }
+}
+
+#[test]
+fn a_chat_with_tools_takes_the_template_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    let render = |tools: &[serde_json::Value]| {
+        let rendering = Rendering {
+            add_generation_prompt: false,
+            tools: tools.to_vec(),
+            variables: serde_json::Map::new(),
+            now: SystemTime::UNIX_EPOCH,
+        };
+        let template = ChatTemplate::open(dir.path()).unwrap().unwrap();
+        template
+            .render(&[Message::new("user", "hi")], &rendering)
+            .unwrap()
+    };
+    let tool = serde_json::json!({"type": "function", "function": {"name": "f"}});
+    let named = serde_json::json!({"chat_template": [
+        {"name": "tool_use", "template": "T{{ tools[0].function.name }}"},
+        {"name": "default", "template": "D{{ tools is none }}"},
+    ]});
+    put("tokenizer_config.json", &named.to_string());
+    assert_eq!(render(&[]), "DTrue");
+    assert_eq!(render(std::slice::from_ref(&tool)), "Tf");
+    put("chat_template.jinja", "J{{ tools is none }}");
+    assert_eq!(render(std::slice::from_ref(&tool)), "JFalse");
+    std::fs::create_dir(dir.path().join("additional_chat_templates")).unwrap();
+    put("additional_chat_templates/tool_use.jinja", "A");
+    assert_eq!(render(&[]), "JTrue");
+    assert_eq!(render(&[tool]), "A");
+}
+
+#[test]
+fn messages_that_are_none_are_refused_by_name() {
+    let refused = |message: serde_json::Value| {
+        serde_json::from_value::<Message>(message)
+            .unwrap_err()
+            .to_string()
+    };
+    for (message, expected) in [
+        (
+            serde_json::json!({"content": "x"}),
+            "a message has no `role`",
+        ),
+        (
+            serde_json::json!({"role": 1}),
+            "`role` is 1; allowed is a string",
+        ),
+        (
+            serde_json::json!({"role": "user", "content": 7}),
+            "`content` is 7; allowed is a string, null, or a list of content parts",
+        ),
+        (
+            serde_json::json!({"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}),
+            "a content part of type `image_url` is not supported; this engine reads parts of type `text`",
+        ),
+        (
+            serde_json::json!({"role": "user", "content": [{"type": "text", "text": 1}]}),
+            "a content part of type `text` needs `text` as a string",
+        ),
+        (
+            serde_json::json!({"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}),
+            "`arguments` of the tool call `f` are not valid JSON: EOF while parsing an object at line 1 column 1",
+        ),
+        (
+            serde_json::json!({"role": "assistant", "tool_calls": {}}),
+            "`tool_calls` is not a list of objects with `function`",
+        ),
+    ] {
+        assert_eq!(refused(message), expected);
+    }
+}

@@ -64,12 +64,16 @@ impl Message {
     /// The message as a template of this form wants it.
     pub(super) fn shown(&self, form: ContentForm) -> Value {
         let mut fields = self.fields.clone();
+        let role = fields.get("role").and_then(Value::as_str);
+        let form = match (form, role) {
+            // Most templates that read parts of a user read a tool's result as text.
+            (ContentForm::Either, Some("tool")) => ContentForm::Text,
+            _ => form,
+        };
         if let Some(content) = fields.get_mut("content") {
             match (&*content, form) {
                 (Value::String(text), ContentForm::Parts) => *content = json!([text_part(text)]),
-                // A tool's result is a string to nearly every template, also to those that read parts.
                 (Value::Array(parts), ContentForm::Text) => *content = joined(parts),
-                (Value::Array(parts), _) if self.is_of("tool") => *content = joined(parts),
                 (Value::Array(parts), ContentForm::Either) if parts.is_empty() => {
                     *content = json!("");
                 }
@@ -82,10 +86,6 @@ impl Message {
     /// Bytes of text that a template may write out.
     pub(super) fn bytes(&self) -> usize {
         self.fields.values().map(bytes).sum()
-    }
-
-    fn is_of(&self, role: &str) -> bool {
-        self.fields.get("role").and_then(Value::as_str) == Some(role)
     }
 }
 

@@ -85,12 +85,12 @@ impl Isa for Avx2 {
 
 impl Dot<f32> for Avx2 {
     const GROUP: usize = 1;
-    type Step = f32;
+    type Group = f32;
     type Weights = [__m256; 2];
 
     #[inline(always)]
-    fn steps(self, x: &[f32], steps: &mut [f32]) {
-        steps.copy_from_slice(x);
+    fn group(self, x: &[f32], groups: &mut [f32]) {
+        groups.copy_from_slice(x);
     }
     #[inline(always)]
     fn widen(self, from: &[f32], to: &mut [f32]) {
@@ -113,12 +113,12 @@ impl Dot<f32> for Avx2 {
 
 impl Dot<f16> for Avx2 {
     const GROUP: usize = 1;
-    type Step = f32;
+    type Group = f32;
     type Weights = [__m256; 2];
 
     #[inline(always)]
-    fn steps(self, x: &[f32], steps: &mut [f32]) {
-        steps.copy_from_slice(x);
+    fn group(self, x: &[f32], groups: &mut [f32]) {
+        groups.copy_from_slice(x);
     }
     #[inline(always)]
     fn widen(self, from: &[f16], to: &mut [f32]) {
@@ -152,13 +152,13 @@ impl Dot<f16> for Avx2 {
 /// Weights are widened, two columns to a load; activations stay in f32.
 impl Dot<bf16> for Avx2 {
     const GROUP: usize = 2;
-    type Step = Pair;
+    type Group = Pair;
     type Weights = [__m256i; 2];
 
     #[inline(always)]
-    fn steps(self, x: &[f32], steps: &mut [Pair]) {
-        for (step, pair) in steps.iter_mut().zip(pairs(x)) {
-            *step = pair;
+    fn group(self, x: &[f32], groups: &mut [Pair]) {
+        for (group, pair) in groups.iter_mut().zip(pairs(x)) {
+            *group = pair;
         }
     }
     #[inline(always)]

@@ -88,12 +88,12 @@ macro_rules! avx512 {
 
         impl Dot<f32> for $isa {
             const GROUP: usize = 1;
-            type Step = f32;
+            type Group = f32;
             type Weights = [__m512; 2];
 
             #[inline(always)]
-            fn steps(self, x: &[f32], steps: &mut [f32]) {
-                steps.copy_from_slice(x);
+            fn group(self, x: &[f32], groups: &mut [f32]) {
+                groups.copy_from_slice(x);
             }
             #[inline(always)]
             fn widen(self, from: &[f32], to: &mut [f32]) {
@@ -116,12 +116,12 @@ macro_rules! avx512 {
 
         impl Dot<f16> for $isa {
             const GROUP: usize = 1;
-            type Step = f32;
+            type Group = f32;
             type Weights = [__m512; 2];
 
             #[inline(always)]
-            fn steps(self, x: &[f32], steps: &mut [f32]) {
-                steps.copy_from_slice(x);
+            fn group(self, x: &[f32], groups: &mut [f32]) {
+                groups.copy_from_slice(x);
             }
             #[inline(always)]
             fn widen(self, from: &[f16], to: &mut [f32]) {
@@ -168,13 +168,13 @@ avx512!(
 /// Weights are widened, two columns to a load; activations stay in f32.
 impl Dot<bf16> for Avx512 {
     const GROUP: usize = 2;
-    type Step = Pair;
+    type Group = Pair;
     type Weights = [[__m512; 2]; 2];
 
     #[inline(always)]
-    fn steps(self, x: &[f32], steps: &mut [Pair]) {
-        for (step, pair) in steps.iter_mut().zip(pairs(x)) {
-            *step = pair;
+    fn group(self, x: &[f32], groups: &mut [Pair]) {
+        for (group, pair) in groups.iter_mut().zip(pairs(x)) {
+            *group = pair;
         }
     }
     #[inline(always)]
@@ -240,14 +240,14 @@ unsafe fn widen_pairs(from: *const bf16) -> [__m512; 2] {
 impl Dot<bf16> for Avx512Bf16 {
     const GROUP: usize = 2;
     /// The pair, first column in the low half.
-    type Step = u32;
+    type Group = u32;
     type Weights = [__m512i; 2];
 
     #[inline(always)]
-    fn steps(self, x: &[f32], steps: &mut [u32]) {
+    fn group(self, x: &[f32], groups: &mut [u32]) {
         let (blocks, rest) = x.as_chunks::<32>();
-        let (step_blocks, rest_steps) = steps.split_at_mut(16 * blocks.len());
-        for (x, steps) in blocks.iter().zip(step_blocks.as_chunks_mut::<16>().0) {
+        let (group_blocks, rest_groups) = groups.split_at_mut(16 * blocks.len());
+        for (x, groups) in blocks.iter().zip(group_blocks.as_chunks_mut::<16>().0) {
             // SAFETY: `self` is proof of the instructions; 32 elements are read, 16 pairs written.
             unsafe {
                 let (low, high) = (
@@ -255,12 +255,12 @@ impl Dot<bf16> for Avx512Bf16 {
                     _mm512_loadu_ps(x[16..].as_ptr()),
                 );
                 let rounded: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(high, low));
-                _mm512_storeu_si512(steps.as_mut_ptr().cast(), rounded);
+                _mm512_storeu_si512(groups.as_mut_ptr().cast(), rounded);
             }
         }
-        for (step, pair) in rest_steps.iter_mut().zip(pairs(rest)) {
+        for (group, pair) in rest_groups.iter_mut().zip(pairs(rest)) {
             let [low, high] = [pair.0, pair.1].map(|x| u32::from(bf16::from_f32(x).to_bits()));
-            *step = low | high << 16;
+            *group = low | high << 16;
         }
     }
     #[inline(always)]
