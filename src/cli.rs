@@ -52,7 +52,7 @@ where
         Command::Run(run) => run.execute::<R>(),
         Command::Batch(batch) => batch.execute::<R>(),
         Command::Bench(bench) => bench.execute::<R>(),
-        Command::Info(info) => info.execute(manifest),
+        Command::Info(info) => info.execute::<R>(manifest),
         Command::Verify(verify) => verify.execute::<R>(),
     };
     match outcome {

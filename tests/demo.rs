@@ -417,9 +417,19 @@ fn batch_leaves_no_file_behind_a_failure() {
 }
 
 #[test]
-fn info_is_the_manifest() {
-    let manifest: Value =
-        serde_json::from_str(&stdout(&engine(&["info"]))).expect("the manifest is JSON");
+fn info_is_for_people_and_as_json_the_manifest() {
+    let told = stdout(&engine(&["info"]));
+    for part in [
+        "engine      default",
+        "target      native",
+        "llama",
+        "chunked-prefill",
+        "KV cache",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let manifest: Value = serde_json::from_str(&stdout(&engine(&["info", "--format", "json"])))
+        .expect("the manifest is JSON");
     assert_eq!(manifest["name"], "default");
     let profile = fs::read_to_string(root().join("profiles/default.toml")).expect("the profile");
     assert_eq!(manifest["profile"], profile);

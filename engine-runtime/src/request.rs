@@ -40,7 +40,8 @@ pub struct SamplingParams {
     pub n: u32,
     /// 0 is greedy.
     pub temperature: f32,
-    /// Keep this many of the likeliest tokens; 0 keeps all.
+    /// Keep this many of the likeliest tokens; 0 keeps all. Never more: of equal logits at the edge the lowest ids stay,
+    /// where vLLM keeps all that equal the last. `top_p` cuts between equal ones in the same way.
     pub top_k: u32,
     /// Keep the likeliest tokens that together reach this probability; 1 keeps all.
     pub top_p: f32,
