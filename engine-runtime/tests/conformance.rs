@@ -9,6 +9,7 @@ mod conformance {
     pub mod matmul;
     pub mod rows;
     pub mod sampler;
+    pub mod sizes;
 }
 
 use engine_runtime::backend::cpu::{Cpu, Portable};
@@ -164,6 +165,10 @@ macro_rules! suites {
             fn sampler_is_batch_invariant() {
                 conformance::sampler::is_batch_invariant::<B>();
             }
+            #[test]
+            fn a_vocabulary_of_152k() {
+                conformance::sizes::a_vocabulary_of_152k::<B>();
+            }
             $(
                 mod $format {
                     use super::*;
@@ -221,6 +226,14 @@ macro_rules! suites {
                     #[test]
                     fn tangled_batches_are_refused() {
                         conformance::attention::tangled_batches_are_refused::<D, B>();
+                    }
+                    #[test]
+                    fn a_context_of_many_tiles() {
+                        conformance::sizes::a_context_of_many_tiles::<D, B>();
+                    }
+                    #[test]
+                    fn a_matrix_beyond_the_caches() {
+                        conformance::sizes::a_matrix_beyond_the_caches::<D, B>();
                     }
                 }
             )+

@@ -13,7 +13,7 @@ const SCALE: f32 = 0.3;
 const LAYER: usize = 1;
 
 /// Sequences whose k, v and q are all known: what is computed of them, in which steps, is the test's choice.
-struct Case {
+pub(super) struct Case {
     layout: HeadLayout,
     window: Option<usize>,
     block_size: usize,
@@ -25,7 +25,12 @@ struct Case {
 }
 
 impl Case {
-    fn random(random: &mut Random, layout: HeadLayout, block_size: usize, lens: &[usize]) -> Self {
+    pub(super) fn random(
+        random: &mut Random,
+        layout: HeadLayout,
+        block_size: usize,
+        lens: &[usize],
+    ) -> Self {
         let longest = lens.iter().copied().max().unwrap_or(1);
         let blocks_per_seq = longest.div_ceil(block_size) + 1;
         let blocks = blocks_per_seq * lens.len() + 3;
@@ -57,7 +62,10 @@ impl Case {
     }
 
     /// A cache of two layers in which every element is NaN.
-    fn cache<D: Float, B: Formats<D>>(&self, device: &mut B) -> <B as Attention<Plain<D>>>::Cache {
+    pub(super) fn cache<D: Float, B: Formats<D>>(
+        &self,
+        device: &mut B,
+    ) -> <B as Attention<Plain<D>>>::Cache {
         let shape = CacheShape {
             layers: 2,
             blocks: self.blocks,
@@ -83,7 +91,7 @@ impl Case {
     }
 
     /// One step of positions `start..end` of some sequences: stores their k and v, and returns the outputs.
-    fn step<D: Float, B: Formats<D>>(
+    pub(super) fn step<D: Float, B: Formats<D>>(
         &self,
         device: &mut B,
         cache: &mut <B as Attention<Plain<D>>>::Cache,

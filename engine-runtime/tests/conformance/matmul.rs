@@ -8,7 +8,7 @@ use super::inputs::{Random, Stored};
 use crate::{Formats, THREADS, assert_close, assert_same_bits, get, put};
 
 /// out [rows, outputs] on a device.
-fn product<D: Float, B: Formats<D>>(
+pub(super) fn product<D: Float, B: Formats<D>>(
     device: &mut B,
     parts: &[HostMatrix<'_>],
     x: &[f32],
@@ -92,7 +92,7 @@ pub fn agrees<D: Float, B: Formats<D>>() {
     }
 }
 
-fn compare<D: Float, B: Formats<D>>(
+pub(super) fn compare<D: Float, B: Formats<D>>(
     device: &mut B,
     what: &str,
     parts: &[HostMatrix<'_>],

@@ -7,11 +7,11 @@ use super::inputs::Random;
 use crate::{Staged, Subject, THREADS, assert_close, assert_same_bits, get, put};
 
 /// A batch of logits with the settings of each row.
-struct Case {
+pub(super) struct Case {
     vocab: usize,
     /// [rows, vocab]
-    logits: Vec<f32>,
-    rows: Vec<SamplingRow>,
+    pub(super) logits: Vec<f32>,
+    pub(super) rows: Vec<SamplingRow>,
     seen: Vec<SeenToken>,
     edits: Vec<LogitEdit>,
 }
@@ -35,7 +35,7 @@ const NEUTRAL: SamplingRow = SamplingRow {
 };
 
 impl Case {
-    fn random(random: &mut Random, rows: usize, vocab: usize) -> Self {
+    pub(super) fn random(random: &mut Random, rows: usize, vocab: usize) -> Self {
         let mut case = Self {
             vocab,
             logits: random
@@ -202,15 +202,21 @@ pub fn process_agrees<B: Subject>() {
     for vocab in VOCABS {
         for _ in 0..8 {
             let case = Case::random(&mut random, 20, vocab);
-            let got = case.process(&mut device);
-            let expected = case.process(&mut Reference::default());
-            let whole = case.untruncated().process(&mut Reference::default());
-            let rows = got.chunks(vocab).zip(expected.chunks(vocab));
-            for (i, (got, expected)) in rows.enumerate() {
-                let whole = &whole[i * vocab..(i + 1) * vocab];
-                compare_scores(got, expected, whole, &case.rows[i]);
-            }
+            compare_processed(&mut device, &case);
         }
+    }
+}
+
+/// The scores of every row, against those of the reference backend.
+pub(super) fn compare_processed<B: Subject>(device: &mut B, case: &Case) {
+    let vocab = case.vocab;
+    let got = case.process(device);
+    let expected = case.process(&mut Reference::default());
+    let whole = case.untruncated().process(&mut Reference::default());
+    let rows = got.chunks(vocab).zip(expected.chunks(vocab));
+    for (i, (got, expected)) in rows.enumerate() {
+        let whole = &whole[i * vocab..(i + 1) * vocab];
+        compare_scores(got, expected, whole, &case.rows[i]);
     }
 }
 
@@ -242,22 +248,7 @@ pub fn sample_agrees<B: Subject>() {
     for vocab in VOCABS {
         for _ in 0..8 {
             let case = Case::random(&mut random, 20, vocab);
-            let scores = case.process(&mut Reference::default());
-            let got = case.results(&mut device, &scores, None);
-            let expected = case.results(&mut Reference::default(), &scores, None);
-            for (i, row) in case.rows.iter().enumerate() {
-                let scores = &scores[i * vocab..(i + 1) * vocab];
-                let (got, expected) = (got[i][0], expected[i][0]);
-                drawn.insert(got);
-                let at_the_edge = || edge(scores, got) && edge(scores, expected);
-                let near = got == expected
-                    || row.temperature > 0.0
-                        && got != NO_TOKEN
-                        && expected != NO_TOKEN
-                        && at_the_edge()
-                        && between(scores, got, expected) < 2e-6;
-                assert!(near, "{row:?}: drew {got}, expected {expected}");
-            }
+            drawn.extend(compare_drawn(&mut device, &case));
         }
     }
     draws_behind_the_uniform(&mut device);
@@ -266,6 +257,28 @@ pub fn sample_agrees<B: Subject>() {
         drawn.contains(&NO_TOKEN) && drawn.len() > 100,
         "too little was drawn"
     );
+}
+
+/// The token that is drawn in every row, which is the reference backend's or lies right beside it.
+pub(super) fn compare_drawn<B: Subject>(device: &mut B, case: &Case) -> Vec<u32> {
+    let vocab = case.vocab;
+    let scores = case.process(&mut Reference::default());
+    let got = case.results(device, &scores, None);
+    let expected = case.results(&mut Reference::default(), &scores, None);
+    let drawn = (0..).zip(&case.rows).map(|(i, row)| {
+        let scores = &scores[i * vocab..(i + 1) * vocab];
+        let (got, expected) = (got[i][0], expected[i][0]);
+        let at_the_edge = || edge(scores, got) && edge(scores, expected);
+        let near = got == expected
+            || row.temperature > 0.0
+                && got != NO_TOKEN
+                && expected != NO_TOKEN
+                && at_the_edge()
+                && between(scores, got, expected) < 2e-6;
+        assert!(near, "{row:?}: drew {got}, expected {expected}");
+        got
+    });
+    drawn.collect()
 }
 
 /// Four equal tokens, and numbers at which the cumulative probability is exact: it must exceed the number.
@@ -340,37 +353,44 @@ pub fn logprobs_agree<B: Subject>() {
     for vocab in VOCABS {
         for _ in 0..8 {
             let case = Case::random(&mut random, 20, vocab);
-            let scores = case.process(&mut Reference::default());
-            let tokens: Vec<u32> = (0..20)
-                .map(|_| match random.below(10) {
-                    0 => NO_TOKEN,
-                    _ => random.below(vocab) as u32,
-                })
-                .collect();
-            let got = case.results(&mut device, &scores, Some(&tokens));
-            let expected = case.results(&mut Reference::default(), &scores, Some(&tokens));
-            for ((got, expected), row) in got.iter().zip(&expected).zip(&case.rows) {
-                let ids = |result: &[u32]| -> Vec<u32> {
-                    let pairs = result[3..].chunks(2).map(|pair| pair[0]);
-                    [result[0], result[2]].into_iter().chain(pairs).collect()
-                };
-                assert_eq!(ids(got), ids(expected), "{row:?}");
-                let logprobs = |result: &[u32]| -> Vec<f32> {
-                    let pairs = 3 + 2 * row.top_logprobs as usize;
-                    let bits = result[3..pairs].chunks(2).map(|pair| pair[1]);
-                    [result[1]]
-                        .into_iter()
-                        .chain(bits)
-                        .map(f32::from_bits)
-                        .collect()
-                };
-                let (got, expected) = (logprobs(got), logprobs(expected));
-                // The logarithm of a sum known within 1e-6 of itself.
-                assert_close("logprob", &got, &expected, |i| {
-                    2e-6 + 2e-7 * expected[i].abs()
-                });
-            }
+            compare_logprobs(&mut device, &case, &mut random);
         }
+    }
+}
+
+/// Logprobs, ranks and candidates of a random token in every row, and of none.
+pub(super) fn compare_logprobs<B: Subject>(device: &mut B, case: &Case, random: &mut Random) {
+    let scores = case.process(&mut Reference::default());
+    let tokens: Vec<u32> = case
+        .rows
+        .iter()
+        .map(|_| match random.below(10) {
+            0 => NO_TOKEN,
+            _ => random.below(case.vocab) as u32,
+        })
+        .collect();
+    let got = case.results(device, &scores, Some(&tokens));
+    let expected = case.results(&mut Reference::default(), &scores, Some(&tokens));
+    for ((got, expected), row) in got.iter().zip(&expected).zip(&case.rows) {
+        let ids = |result: &[u32]| -> Vec<u32> {
+            let pairs = result[3..].chunks(2).map(|pair| pair[0]);
+            [result[0], result[2]].into_iter().chain(pairs).collect()
+        };
+        assert_eq!(ids(got), ids(expected), "{row:?}");
+        let logprobs = |result: &[u32]| -> Vec<f32> {
+            let pairs = 3 + 2 * row.top_logprobs as usize;
+            let bits = result[3..pairs].chunks(2).map(|pair| pair[1]);
+            [result[1]]
+                .into_iter()
+                .chain(bits)
+                .map(f32::from_bits)
+                .collect()
+        };
+        let (got, expected) = (logprobs(got), logprobs(expected));
+        // The logarithm of a sum known within 1e-6 of itself.
+        assert_close("logprob", &got, &expected, |i| {
+            2e-6 + 2e-7 * expected[i].abs()
+        });
     }
 }
 
