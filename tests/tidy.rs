@@ -4,6 +4,8 @@
 mod absence;
 #[path = "tidy/checkout.rs"]
 mod checkout;
+#[path = "tidy/dependencies.rs"]
+mod dependencies;
 #[path = "tidy/documents.rs"]
 mod documents;
 #[path = "tidy/files.rs"]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use engine_spec::matrix::legal::Legality;
 use engine_spec::matrix::{MATRIX, Terms};
+use engine_spec::profile::LONGEST_NAME;
 use engine_spec::profile::fields::{self, Field, Otherwise};
 use engine_spec::{Feature, FeatureSet, Machine};
 
@@ -29,13 +30,14 @@ impl Init {
         let machine = Machine::detect();
         create(&self.file, &profile(&name, &machine))?;
         let (path, arch) = (self.file.display(), machine.arch);
+        let argument = quoted(&self.file.to_string_lossy());
         writeln!(
             out,
             "{GOOD}wrote{GOOD:#} {path}, a profile for {arch}, which this machine has"
         )?;
         writeln!(
             out,
-            "{DIM}next: cargo lathe plan {path}, then LATHE_PROFILE={path} cargo build --release{DIM:#}"
+            "{DIM}next: cargo lathe plan {argument}, then cargo lathe build {argument}{DIM:#}"
         )?;
         Ok(())
     }
@@ -62,26 +64,28 @@ fn create(file: &Path, text: &str) -> Result<(), Failure> {
     file.write_all(text.as_bytes()).map_err(failed)
 }
 
-/// The file's name as a deployment's: kebab-case, starting with a letter.
+/// A word of a shell's line.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "_-./+,:@%".contains(letter);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+/// The file's name as a deployment's: kebab-case, starting with a letter, cut where it is too long.
 fn deployment(file: &Path) -> String {
-    let stem = file
-        .file_stem()
-        .map(|stem| stem.to_string_lossy().to_ascii_lowercase())
-        .unwrap_or_default();
-    let letters = stem.chars().map(|letter| {
-        if letter.is_ascii_alphanumeric() {
-            letter
-        } else {
-            '-'
-        }
-    });
-    let words: String = letters.collect();
-    let words: Vec<&str> = words.split('-').filter(|word| !word.is_empty()).collect();
-    match words.join("-") {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let stem = stem.to_ascii_lowercase();
+    let words = stem.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let mut name = match words.join("-") {
         name if name.starts_with(|first: char| first.is_ascii_lowercase()) => name,
         name if name.is_empty() => "mine".to_owned(),
         name => format!("engine-{name}"),
-    }
+    };
+    name.truncate(LONGEST_NAME);
+    name.trim_end_matches('-').to_owned()
 }
 
 /// What is required or worth choosing is written out; the rest stands as a comment with its default.
@@ -159,5 +163,32 @@ fn line(field: &Field, said: Option<String>) -> String {
         (None, Otherwise::Is(value)) => format!("# {doc}\n# {} = {value}", field.key),
         (None, Otherwise::From(how)) => format!("# {doc}\n# {} = ...   # {how}", field.key),
         (None, Otherwise::Required) => format!("# {doc}\n# {} = ...", field.key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_any_name_makes_a_deployment() {
+        for (file, name) in [
+            ("my_Box.toml", "my-box"),
+            ("UPPER Case.toml", "upper-case"),
+            ("7b.toml", "engine-7b"),
+            ("---.toml", "mine"),
+            ("größe.toml", "gr-e"),
+        ] {
+            assert_eq!(deployment(Path::new(file)), name);
+        }
+        let long = format!("{}-{}.toml", "a".repeat(LONGEST_NAME - 1), "b".repeat(9));
+        assert_eq!(deployment(Path::new(&long)), "a".repeat(LONGEST_NAME - 1));
+    }
+
+    #[test]
+    fn a_shell_gets_one_word() {
+        assert_eq!(quoted("profiles/mine.toml"), "profiles/mine.toml");
+        assert_eq!(quoted("UPPER Case.toml"), "'UPPER Case.toml'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
     }
 }

@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::paint::{DIM, GOOD, NAME, STRONG};
 use crate::profile;
+use crate::target::compiler;
 
 /// Show everything that is decided for a profile.
 ///
@@ -87,6 +88,9 @@ fn human(plan: &Answers, out: &mut impl Write) -> io::Result<()> {
         .map(str::to_owned)
         .collect();
     fact(out, "Cargo features", &features)?;
+    if let Some(compiler) = compiler(plan.toolkit, plan.target.arch) {
+        fact(out, "compiled by", &[compiler])?;
+    }
     fact(out, "target", &[plan.rustc().triple])?;
     fact(out, "rustc flags", &plan.rustc().flags())?;
     heading(out, "memory")?;

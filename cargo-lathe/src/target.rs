@@ -1,6 +1,7 @@
 //! Targets as typed on the command line.
 
-use engine_spec::{Family, Machine, TargetName};
+use engine_spec::toolkit::Toolkit;
+use engine_spec::{Arch, Family, Machine, TargetName};
 
 use crate::failure::Failure;
 
@@ -14,6 +15,23 @@ pub fn family(name: &str) -> Result<Family, Failure> {
             hint: hint(name),
         }),
     }
+}
+
+/// What compiles kernels for a plan's toolkit on this machine, or how to get it; nothing for a CPU.
+pub fn compiler(toolkit: Toolkit, arch: Arch) -> Option<String> {
+    if toolkit == Toolkit::Rustc {
+        return None;
+    }
+    let here = (Machine::detect().toolkits)()
+        .iter()
+        .find(|found| found.toolkit == toolkit && found.builds(arch));
+    Some(match here {
+        Some(found) => found.to_string(),
+        None => format!(
+            "{toolkit}, which is not here; to get it: {}",
+            toolkit.source()
+        ),
+    })
 }
 
 fn hint(name: &str) -> String {

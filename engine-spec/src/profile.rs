@@ -19,6 +19,7 @@ use crate::shape::Shape;
 use crate::target::TargetName;
 use crate::toolkit::Toolkit;
 
+pub use read::LONGEST_NAME;
 pub(crate) use read::file as text;
 pub use table::{Value, Values};
 

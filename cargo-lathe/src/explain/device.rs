@@ -4,10 +4,11 @@ use std::io::{self, Write};
 
 use engine_spec::dtype::Dtype;
 use engine_spec::sku::HostKind;
-use engine_spec::{Arch, BackendKind, Family, Machine, SKUS, Sku, Target, TargetName};
+use engine_spec::{Arch, BackendKind, Machine, SKUS, Sku, Target, TargetName};
 
 use crate::docs::profile::{fp8, memory, toolkits};
 use crate::paint::{DIM, NAME, STRONG};
+use crate::target::compiler;
 
 pub fn write(name: TargetName, out: &mut impl Write) -> io::Result<()> {
     let machine = Machine::detect();
@@ -113,17 +114,10 @@ fn instructions(arch: Arch, out: &mut impl Write) -> io::Result<()> {
 
 fn compiled_by(arch: Arch, machine: &Machine, out: &mut impl Write) -> io::Result<()> {
     line(out, "compiled by", &toolkits(arch))?;
-    if arch.family() == Family::Cpu {
-        return Ok(());
+    match compiler(machine.toolkit(arch), arch) {
+        Some(here) => line(out, "on this machine", &here),
+        None => Ok(()),
     }
-    let here = match machine.toolkit_for(arch) {
-        Some(found) => found.to_string(),
-        None => {
-            let toolkit = machine.toolkit(arch);
-            format!("none; to get {toolkit}: {}", toolkit.source())
-        }
-    };
-    line(out, "on this machine", &here)
 }
 
 fn line(out: &mut impl Write, name: &str, value: &str) -> io::Result<()> {

@@ -136,6 +136,9 @@ fn named<T>(values: &Values, key: &str, named: impl Fn(&str) -> Option<T>) -> Op
     })
 }
 
+/// Letters of a name at most.
+pub const LONGEST_NAME: usize = 64;
+
 /// The name becomes a file name and a Cargo feature, so only what both can have is taken.
 fn kebab(name: Spanned<&str>, found: &mut Diagnostics) -> Option<Spanned<String>> {
     let word = |word: &str| {
@@ -144,20 +147,24 @@ fn kebab(name: Spanned<&str>, found: &mut Diagnostics) -> Option<Spanned<String>
                 .bytes()
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
     };
-    if name.value.split('-').all(word) && name.value.len() <= 64 {
-        return Some(Spanned {
-            value: name.value.to_owned(),
-            span: name.span,
-        });
-    }
+    let why = match (name.value.split('-').all(word), name.value.len()) {
+        (true, ..=LONGEST_NAME) => {
+            return Some(Spanned {
+                value: name.value.to_owned(),
+                span: name.span,
+            });
+        }
+        (true, letters) => format!("{letters} letters"),
+        (false, _) => "not kebab-case".to_owned(),
+    };
     found.push(
         Diagnostic::new(
             reading::WRONG_VALUE,
             format!("`name` cannot be `{}`", name.value),
         )
-        .at(&name.span, "not kebab-case")
+        .at(&name.span, why)
         .note("it becomes the binary `engine-<name>` and the Cargo feature `deploy-<name>`")
-        .help("use at most 64 small letters, digits and single dashes, as in \"v100-chat\""),
+        .help(format!("use at most {LONGEST_NAME} small letters, digits and single dashes, as in \"v100-chat\"")),
     );
     None
 }
