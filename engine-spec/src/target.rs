@@ -185,24 +185,26 @@ impl Target {
 impl Serialize for Target {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
-        struct Written<'a> {
+        struct Written {
             name: String,
             arch: Arch,
             family: Family,
             host: Host,
+            /// Bytes, where the name says which device.
             #[serde(skip_serializing_if = "Option::is_none")]
-            sku: Option<&'a Sku>,
+            memory: Option<u64>,
         }
-        let sku = match self.name {
-            TargetName::Sku(sku) => Some(sku),
+        let memory = match self.name {
+            TargetName::Sku(sku) => sku.memory.reported(),
             TargetName::Native | TargetName::Arch(_) | TargetName::Family(_) => None,
         };
+        // Figures that nothing is decided by are not part of a plan.
         Written {
             name: self.name.to_string(),
             arch: self.arch,
             family: self.family(),
             host: self.host,
-            sku,
+            memory,
         }
         .serialize(serializer)
     }
