@@ -1,150 +1,14 @@
 //! The matrix as types: the second safety net, for recipes that no profile stands behind.
 //!
-//! Made from engine-spec's tables by its test `proofs`, which fails when this file is stale. Declare a proof at
-//! its test, then run: LATHE_BLESS=1 cargo test -p engine-spec --test proofs
+//! Made, with the files of `legal/`, from engine-spec's tables by its test `proofs`, which fails when one of them
+//! is stale. Declare a proof at its test, then run: LATHE_BLESS=1 cargo test -p engine-spec --test proofs
+pub mod backend;
+pub mod family;
+pub mod mark;
+mod proven;
 use crate::backend::Backend;
 use crate::parts::Part;
 use crate::recipe::Recipe;
-
-/// One mark for each feature of the matrix; parts name theirs in [`Part::Mark`](crate::parts::Part::Mark).
-pub mod mark {
-    /// What a neutral part switches on.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Nothing;
-
-    /// Chunked prefill: a long prompt is prefilled in pieces that share each step with the sequences that decode.
-    #[derive(Debug, Clone, Copy)]
-    pub struct ChunkedPrefill;
-
-    /// Automatic prefix caching: full KV blocks of a prompt are kept and found again by their hash.
-    #[derive(Debug, Clone, Copy)]
-    pub struct PrefixCaching;
-
-    /// LoRA: low-rank adapters, several of them in one batch.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Lora;
-
-    /// Prompt adapter: learned rows stand in for the first token embeddings of a prompt.
-    #[derive(Debug, Clone, Copy)]
-    pub struct PromptAdapter;
-
-    /// Speculative decoding: a cheap proposer drafts tokens that the model scores in one pass.
-    #[derive(Debug, Clone, Copy)]
-    pub struct SpeculativeDecoding;
-
-    /// CUDA graph: the launches of a decode step are captured once and replayed.
-    #[derive(Debug, Clone, Copy)]
-    pub struct CudaGraph;
-
-    /// Encoder-decoder: models with an encoder whose output the decoder attends to.
-    #[derive(Debug, Clone, Copy)]
-    pub struct EncoderDecoder;
-
-    /// Logprobs: log probabilities of the generated tokens and of their best alternatives.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Logprobs;
-
-    /// Prompt logprobs: log probabilities of the prompt's own tokens.
-    #[derive(Debug, Clone, Copy)]
-    pub struct PromptLogprobs;
-
-    /// Async output processing: the text of one step is made while the device runs the next.
-    #[derive(Debug, Clone, Copy)]
-    pub struct AsyncOutput;
-
-    /// Multi-step scheduling: one schedule serves several decode steps.
-    #[derive(Debug, Clone, Copy)]
-    pub struct MultiStep;
-
-    /// Multimodal input: images among the prompt's tokens.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Multimodal;
-
-    /// Best-of: several samples of one prompt, of which the likeliest are returned.
-    #[derive(Debug, Clone, Copy)]
-    pub struct BestOf;
-
-    /// Beam search: the likeliest continuations are followed side by side.
-    #[derive(Debug, Clone, Copy)]
-    pub struct BeamSearch;
-
-    /// Guided decoding: a grammar, schema, expression or choice says which tokens may follow.
-    #[derive(Debug, Clone, Copy)]
-    pub struct GuidedDecoding;
-}
-
-/// One mark for each hardware family; backends name theirs in [`Backend::Family`](crate::backend::Backend::Family).
-pub mod family {
-    /// A hardware column of the matrix.
-    pub trait Column {
-        /// The backend that runs it, one of [`super::backend`].
-        type Backend;
-    }
-
-    /// The column `volta` of the matrix.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Volta;
-    impl Column for Volta {
-        type Backend = super::backend::Cuda;
-    }
-
-    /// The column `turing` of the matrix.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Turing;
-    impl Column for Turing {
-        type Backend = super::backend::Cuda;
-    }
-
-    /// The column `ampere` of the matrix.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Ampere;
-    impl Column for Ampere {
-        type Backend = super::backend::Cuda;
-    }
-
-    /// The column `ada` of the matrix.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Ada;
-    impl Column for Ada {
-        type Backend = super::backend::Cuda;
-    }
-
-    /// The column `hopper` of the matrix.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Hopper;
-    impl Column for Hopper {
-        type Backend = super::backend::Cuda;
-    }
-
-    /// The column `cpu` of the matrix.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Cpu;
-    impl Column for Cpu {
-        type Backend = super::backend::Cpu;
-    }
-
-    /// The column `amd` of the matrix.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Amd;
-    impl Column for Amd {
-        type Backend = super::backend::Hip;
-    }
-}
-
-/// One mark for each backend: a pair that is proven on one is not proven on another.
-pub mod backend {
-    /// The backend `cpu`.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Cpu;
-
-    /// The backend `cuda`.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Cuda;
-
-    /// The backend `hip`.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Hip;
-}
 
 /// This engine proves these two features together on a backend. The later one of the matrix's order is `Self`.
 #[diagnostic::on_unimplemented(
@@ -169,9 +33,6 @@ impl<On> WorksWith<mark::Nothing, On> for mark::Multimodal {}
 impl<On> WorksWith<mark::Nothing, On> for mark::BestOf {}
 impl<On> WorksWith<mark::Nothing, On> for mark::BeamSearch {}
 impl<On> WorksWith<mark::Nothing, On> for mark::GuidedDecoding {}
-impl WorksWith<mark::ChunkedPrefill, backend::Cpu> for mark::PrefixCaching {}
-impl WorksWith<mark::ChunkedPrefill, backend::Cpu> for mark::Logprobs {}
-impl WorksWith<mark::PrefixCaching, backend::Cpu> for mark::Logprobs {}
 
 /// This engine proves this feature on hardware of the family.
 #[diagnostic::on_unimplemented(
@@ -181,9 +42,6 @@ impl WorksWith<mark::PrefixCaching, backend::Cpu> for mark::Logprobs {}
 )]
 pub trait RunsOn<Hardware> {}
 impl<Hardware> RunsOn<Hardware> for mark::Nothing {}
-impl RunsOn<family::Cpu> for mark::ChunkedPrefill {}
-impl RunsOn<family::Cpu> for mark::PrefixCaching {}
-impl RunsOn<family::Cpu> for mark::Logprobs {}
 
 /// A recipe that the matrix allows: every pair of its features is proven on its backend, and every feature on
 /// its hardware.
@@ -391,81 +249,3 @@ impl<R: Recipe> Has<mark::GuidedDecoding> for R
 where
     R::Guide: Part<Mark = mark::GuidedDecoding>,
 {}
-
-/// The mark of a feature, by its name in a profile.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! mark {
-    (chunked - prefill) => {
-        $crate::legal::mark::ChunkedPrefill
-    };
-    (prefix - caching) => {
-        $crate::legal::mark::PrefixCaching
-    };
-    (lora) => {
-        $crate::legal::mark::Lora
-    };
-    (prompt - adapter) => {
-        $crate::legal::mark::PromptAdapter
-    };
-    (speculative - decoding) => {
-        $crate::legal::mark::SpeculativeDecoding
-    };
-    (cuda - graph) => {
-        $crate::legal::mark::CudaGraph
-    };
-    (encoder - decoder) => {
-        $crate::legal::mark::EncoderDecoder
-    };
-    (logprobs) => {
-        $crate::legal::mark::Logprobs
-    };
-    (prompt - logprobs) => {
-        $crate::legal::mark::PromptLogprobs
-    };
-    (async - output) => {
-        $crate::legal::mark::AsyncOutput
-    };
-    (multi - step) => {
-        $crate::legal::mark::MultiStep
-    };
-    (multimodal) => {
-        $crate::legal::mark::Multimodal
-    };
-    (best - of) => {
-        $crate::legal::mark::BestOf
-    };
-    (beam - search) => {
-        $crate::legal::mark::BeamSearch
-    };
-    (guided - decoding) => {
-        $crate::legal::mark::GuidedDecoding
-    };
-}
-
-/// The mark of a family, by its name in a profile.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! family {
-    (volta) => {
-        $crate::legal::family::Volta
-    };
-    (turing) => {
-        $crate::legal::family::Turing
-    };
-    (ampere) => {
-        $crate::legal::family::Ampere
-    };
-    (ada) => {
-        $crate::legal::family::Ada
-    };
-    (hopper) => {
-        $crate::legal::family::Hopper
-    };
-    (cpu) => {
-        $crate::legal::family::Cpu
-    };
-    (amd) => {
-        $crate::legal::family::Amd
-    };
-}

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! These declarations are collected here from the sources, and become the committed table `engine-spec/matrix/proofs.tsv`
-//! and, with it, the matrix as types in `engine-runtime/src/legal.rs`. A stale file of either fails; `LATHE_BLESS=1`
-//! writes both anew. Since only the sources are read, the table is the same on every machine.
+//! and, with it, the matrix as types in `engine-runtime/src/legal.rs`. A stale file of them fails; `LATHE_BLESS=1`
+//! writes them anew. Since only the sources are read, the table is the same on every machine.
 
 #[path = "proofs/declared.rs"]
 mod declared;
@@ -102,13 +102,15 @@ fn the_table_of_proofs_is_what_the_tests_declare() {
     fresh("matrix/proofs.tsv", &wanted);
 }
 
-/// From the declarations themselves, so that one blessing writes both files.
+/// From the declarations themselves, so that one blessing writes all files.
 #[test]
 fn the_matrix_as_types_is_fresh() {
     let proofs = files::proofs(table(&declarations()).leak()).unwrap();
     let device = files::device(files::DEVICE).unwrap();
     let matrix = Matrix::unproven().with_proofs(proofs.into_iter().chain(device));
-    fresh("../engine-runtime/src/legal.rs", &legal::source(&matrix));
+    for (path, source) in legal::sources(&matrix) {
+        fresh(&format!("../engine-runtime/src/{path}"), &source);
+    }
 }
 
 /// Every record of a run on a device is in its order, once, of a test that declares it.

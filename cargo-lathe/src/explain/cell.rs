@@ -101,12 +101,14 @@ fn ways_out(cell: &Cell, out: &mut impl Write) -> io::Result<()> {
         .filter(|backend| MATRIX.is_built(*backend) && cell.engine.on(*backend).is_yes())
         .map(BackendKind::name)
         .collect();
-    if !proven.is_empty() && cell.vllm != Verdict::Yes {
-        let on = proven.join(", ");
-        writeln!(
+    let on = proven.join(", ");
+    match (proven.is_empty(), cell.vllm) {
+        (true, _) => {}
+        (false, Verdict::Yes) => writeln!(out, "  both on {on}, as they are")?,
+        (false, _) => writeln!(
             out,
             "  this engine proves it on {on}: set matrix = \"engine\" there"
-        )?;
+        )?,
     }
     match cell.id {
         CellId::Pair(a, b) => {
@@ -124,7 +126,7 @@ fn ways_out(cell: &Cell, out: &mut impl Write) -> io::Result<()> {
             )?;
         }
     }
-    if cell.vllm == Verdict::Yes {
+    if cell.vllm == Verdict::Yes && proven.is_empty() {
         writeln!(
             out,
             "  {DIM}vLLM's matrix allows it, and a test of this engine that runs it would too{DIM:#}"

@@ -63,7 +63,7 @@ fn weights(case: &Case<'_>, found: &mut Diagnostics) {
     }
     let able = WeightFormat::ALL
         .iter()
-        .filter(|other| other.is_in_vllm(arch))
+        .filter(|other| other.is_in_vllm(arch) && (other.is_built() || !case.is_built()))
         .map(|other| other.name());
     let able = able.collect::<Vec<_>>().join(", ");
     let ours = format.is_built() && case.is_built();

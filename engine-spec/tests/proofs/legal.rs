@@ -1,4 +1,4 @@
-//! The matrix as trait bounds: the source of `engine-runtime/src/legal.rs`.
+//! The matrix as trait bounds: the source of `engine-runtime/src/legal.rs` and of the files of `legal/`.
 //!
 //! One mark for each feature, family and backend; an impl for each cell that this engine proves; and `Legal`, whose only
 //! impl demands all of a recipe's cells at once. A recipe whose features have no such impl does not compile, and rustc
@@ -9,32 +9,44 @@ use engine_spec::{BackendKind, Family, Feature, Matrix};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
-/// The file as it is committed.
-pub fn source(matrix: &Matrix) -> String {
-    let (marks, families, backends) = (marks(), families(), backends());
-    let (works_with, runs_on, legal, has) = (works_with(matrix), runs_on(matrix), legal(), has());
-    let names = names();
-    let file = quote! {
+/// The files as they are committed: path in `engine-runtime/src`, and text.
+pub fn sources(matrix: &Matrix) -> [(&'static str, String); 5] {
+    [
+        ("legal.rs", source(bounds())),
+        ("legal/proven.rs", source(proven(matrix))),
+        ("legal/mark.rs", source(marks())),
+        ("legal/family.rs", source(families())),
+        ("legal/backend.rs", source(backends())),
+    ]
+}
+
+fn source(file: TokenStream) -> String {
+    spaced(&prettyplease::unparse(
+        &syn::parse2(file).expect("a file of Rust"),
+    ))
+}
+
+fn bounds() -> TokenStream {
+    let (works_with, runs_on, legal, has) = (works_with(), runs_on(), legal(), has());
+    quote! {
         //! The matrix as types: the second safety net, for recipes that no profile stands behind.
         //!
-        //! Made from engine-spec's tables by its test `proofs`, which fails when this file is stale. Declare a proof at
-        //! its test, then run: LATHE_BLESS=1 cargo test -p engine-spec --test proofs
+        //! Made, with the files of `legal/`, from engine-spec's tables by its test `proofs`, which fails when one of them
+        //! is stale. Declare a proof at its test, then run: LATHE_BLESS=1 cargo test -p engine-spec --test proofs
+        pub mod backend;
+        pub mod family;
+        pub mod mark;
+        mod proven;
+
         use crate::backend::Backend;
         use crate::parts::Part;
         use crate::recipe::Recipe;
 
-        #marks
-        #families
-        #backends
         #works_with
         #runs_on
         #legal
         #has
-        #names
-    };
-    spaced(&prettyplease::unparse(
-        &syn::parse2(file).expect("a file of Rust"),
-    ))
+    }
 }
 
 /// With an empty line before each item that has a comment, as a person would write it.
@@ -62,14 +74,22 @@ fn marks() -> TokenStream {
             pub struct #mark;
         }
     });
+    let names = Feature::ALL.map(|feature| {
+        let (name, mark) = (words(feature.name()), mark(feature));
+        quote! { (#name) => { $crate::legal::mark::#mark }; }
+    });
     quote! {
-        /// One mark for each feature of the matrix; parts name theirs in [`Part::Mark`](crate::parts::Part::Mark).
-        pub mod mark {
-            /// What a neutral part switches on.
-            #[derive(Debug, Clone, Copy)]
-            pub struct Nothing;
-            #(#marks)*
-        }
+        //! One mark for each feature of the matrix; parts name theirs in [`Part::Mark`](crate::parts::Part::Mark).
+
+        /// What a neutral part switches on.
+        #[derive(Debug, Clone, Copy)]
+        pub struct Nothing;
+        #(#marks)*
+
+        /// The mark of a feature, by its name in a profile.
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! mark { #(#names)* }
     }
 }
 
@@ -84,20 +104,30 @@ fn families() -> TokenStream {
             pub struct #name;
 
             impl Column for #name {
-                type Backend = super::backend::#backend;
+                type Backend = backend::#backend;
             }
         }
     });
+    let names = Family::ALL.map(|family| {
+        let (name, mark) = (words(family.name()), ident(&format!("{family:?}")));
+        quote! { (#name) => { $crate::legal::family::#mark }; }
+    });
     quote! {
-        /// One mark for each hardware family; backends name theirs in [`Backend::Family`](crate::backend::Backend::Family).
-        pub mod family {
-            /// A hardware column of the matrix.
-            pub trait Column {
-                /// The backend that runs it, one of [`super::backend`].
-                type Backend;
-            }
-            #(#families)*
+        //! One mark for each hardware family; backends name theirs in
+        //! [`Backend::Family`](crate::backend::Backend::Family).
+        use super::backend;
+
+        /// A hardware column of the matrix.
+        pub trait Column {
+            /// The backend that runs it, one of [`backend`].
+            type Backend;
         }
+        #(#families)*
+
+        /// The mark of a family, by its name in a profile.
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! family { #(#names)* }
     }
 }
 
@@ -112,30 +142,15 @@ fn backends() -> TokenStream {
         }
     });
     quote! {
-        /// One mark for each backend: a pair that is proven on one is not proven on another.
-        pub mod backend {
-            #(#backends)*
-        }
+        //! One mark for each backend: a pair that is proven on one is not proven on another.
+        #(#backends)*
     }
 }
 
-fn works_with(matrix: &Matrix) -> TokenStream {
+fn works_with() -> TokenStream {
     let alone = Feature::ALL.map(|feature| {
         let mark = mark(feature);
         quote! { impl<On> WorksWith<mark::Nothing, On> for mark::#mark {} }
-    });
-    let proven = matrix.cells().iter().flat_map(|cell| {
-        let impls = cell
-            .engine
-            .proofs()
-            .filter_map(|(backend, _)| match cell.id {
-                CellId::Pair(a, b) => {
-                    let (a, b, on) = (mark(a), mark(b), backend_mark(backend));
-                    Some(quote! { impl WorksWith<mark::#b, backend::#on> for mark::#a {} })
-                }
-                CellId::Hardware(..) => None,
-            });
-        impls.collect::<Vec<_>>()
     });
     quote! {
         /// This engine proves these two features together on a backend. The later one of the matrix's order is `Self`.
@@ -147,22 +162,10 @@ fn works_with(matrix: &Matrix) -> TokenStream {
         pub trait WorksWith<Other, On> {}
         impl<Other, On> WorksWith<Other, On> for mark::Nothing {}
         #(#alone)*
-        #(#proven)*
     }
 }
 
-fn runs_on(matrix: &Matrix) -> TokenStream {
-    let proven = matrix
-        .cells()
-        .iter()
-        .filter(|cell| cell.engine.is_proven())
-        .filter_map(|cell| match cell.id {
-            CellId::Hardware(feature, family) => {
-                let (feature, family) = (mark(feature), ident(&format!("{family:?}")));
-                Some(quote! { impl RunsOn<family::#family> for mark::#feature {} })
-            }
-            CellId::Pair(..) => None,
-        });
+fn runs_on() -> TokenStream {
     quote! {
         /// This engine proves this feature on hardware of the family.
         #[diagnostic::on_unimplemented(
@@ -172,7 +175,29 @@ fn runs_on(matrix: &Matrix) -> TokenStream {
         )]
         pub trait RunsOn<Hardware> {}
         impl<Hardware> RunsOn<Hardware> for mark::Nothing {}
-        #(#proven)*
+    }
+}
+
+/// A line for each cell and backend that is proven.
+fn proven(matrix: &Matrix) -> TokenStream {
+    let lines = matrix.cells().iter().flat_map(|cell| {
+        let line = |(backend, _)| match cell.id {
+            CellId::Pair(a, b) => {
+                let (a, b, on) = (mark(a), mark(b), backend_mark(backend));
+                quote! { impl WorksWith<mark::#b, backend::#on> for mark::#a {} }
+            }
+            CellId::Hardware(feature, family) => {
+                let (feature, family) = (mark(feature), ident(&format!("{family:?}")));
+                quote! { impl RunsOn<family::#family> for mark::#feature {} }
+            }
+        };
+        cell.engine.proofs().map(line).collect::<Vec<_>>()
+    });
+    quote! {
+        //! What this engine proves: one line for each pair on each backend, and for each feature on each family.
+        use super::{RunsOn, WorksWith, backend, family, mark};
+
+        #(#lines)*
     }
 }
 
@@ -225,29 +250,6 @@ fn has() -> TokenStream {
         /// A recipe whose part for this feature is on.
         pub trait Has<Feature> {}
         #(#impls)*
-    }
-}
-
-/// The marks by the names that profiles use: what [`proves!`] reads.
-fn names() -> TokenStream {
-    let features = Feature::ALL.map(|feature| {
-        let (name, mark) = (words(feature.name()), mark(feature));
-        quote! { (#name) => { $crate::legal::mark::#mark }; }
-    });
-    let families = Family::ALL.map(|family| {
-        let (name, mark) = (words(family.name()), ident(&format!("{family:?}")));
-        quote! { (#name) => { $crate::legal::family::#mark }; }
-    });
-    quote! {
-        /// The mark of a feature, by its name in a profile.
-        #[doc(hidden)]
-        #[macro_export]
-        macro_rules! mark { #(#features)* }
-
-        /// The mark of a family, by its name in a profile.
-        #[doc(hidden)]
-        #[macro_export]
-        macro_rules! family { #(#families)* }
     }
 }
 
