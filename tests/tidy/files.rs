@@ -26,8 +26,8 @@ fn a_file_is_a_noun_of_the_domain() {
 
 #[test]
 fn files_are_small() {
-    /// Tables, which are longer.
-    const TABLES: &[&str] = &["engine-runtime/src/legal.rs"];
+    /// Tables that are longer, if there are any.
+    const TABLES: &[&str] = &[];
     let files = files("", ".rs");
     looked_at(files.len(), 60);
     let long: Vec<(&str, usize)> = files
