@@ -208,6 +208,7 @@ mod tests {
                 "features.lora.max-cpu-loras  1 -> 9",
             ),
             ("\"l4\"", "\"l40s\"", "l40s"),
+            ("../shapes/", "../shapes/../shapes/", "the same engine"),
             (
                 "lora = true\n",
                 "lora = true\ncuda-graph = { max-batch = 8 }\n",

@@ -64,7 +64,7 @@ fn human(plan: &Answers, out: &mut impl Write) -> io::Result<()> {
         out,
         decisions.iter().map(|one| {
             (
-                one.key.as_str(),
+                one.key.clone(),
                 one.value.clone(),
                 one.origin.to_string(),
                 false,
@@ -102,9 +102,9 @@ fn heading(out: &mut impl Write, text: &str) -> io::Result<()> {
 }
 
 /// Aligned lines of a name, a value and its origin; `true` for what is only there as an absence.
-fn rows<'a>(
+fn rows(
     out: &mut impl Write,
-    rows: impl Iterator<Item = (&'a str, String, String, bool)>,
+    rows: impl Iterator<Item = (String, String, String, bool)>,
 ) -> io::Result<()> {
     let rows: Vec<_> = rows.collect();
     let names = rows.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
@@ -145,7 +145,7 @@ fn fact(out: &mut impl Write, name: &str, words: &[String]) -> io::Result<()> {
 }
 
 /// A line for each feature, with the type that stands for it, and one for each setting of those that are on.
-fn features(plan: &Answers) -> Vec<(&str, String, String, bool)> {
+fn features(plan: &Answers) -> Vec<(String, String, String, bool)> {
     let mut lines = Vec::new();
     for decision in plan.decisions() {
         let Some(key) = decision.key.strip_prefix("features.") else {
@@ -155,11 +155,16 @@ fn features(plan: &Answers) -> Vec<(&str, String, String, bool)> {
         lines.push(match Feature::named(key) {
             Some(feature) => {
                 let absent = !plan.set().contains(feature);
-                (feature.name(), type_of(plan, feature), origin, absent)
+                (key.to_owned(), type_of(plan, feature), origin, absent)
             }
             None => {
                 let setting = key.rsplit('.').next().unwrap_or(key);
-                (setting, decision.value.clone(), origin, false)
+                (
+                    format!("  {setting}"),
+                    decision.value.clone(),
+                    origin,
+                    false,
+                )
             }
         });
     }

@@ -59,6 +59,10 @@ fn plan(path: &Path) -> Result<Plan, Diagnostics> {
 
 /// One error for each diagnostic, and the stand-in that keeps the rest of the program quiet.
 fn refuse(build: &Ident, diagnostics: &Diagnostics) -> TokenStream {
+    assert!(
+        !diagnostics.is_empty(),
+        "a refused profile has an error that says why"
+    );
     let errors = diagnostics.iter().map(|one| {
         let rendered = diagnostics.render_one(one, Format::Human(Color::Never));
         // rustc writes `error: ` itself; `error[E0102]: ...` becomes `error: [E0102] ...`.

@@ -8,10 +8,9 @@ use proc_macro2::{Ident, Span};
 /// `native` profiles need a machine; this one is always the same.
 const MACHINE: Machine = Machine::imagined(Arch::X86V4Bf16);
 
-/// The recipe of a profile as `cargo lathe expand` shows it. Parts that are not built yet have their types all the same.
+/// The recipe of a profile, without the hash, which moves with every table. Parts that are not built yet have their types all the same.
 fn expand(path: &Path) -> String {
-    let name = path.file_name().unwrap().to_string_lossy();
-    pretty(codegen::recipe(&preview(path), &build(), &name))
+    pretty(codegen::bare_recipe(&preview(path), &build()))
 }
 
 fn preview(path: &Path) -> Preview {

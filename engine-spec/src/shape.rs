@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 /// The dimensions of a decoder with gated feed-forward layers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Shape {
-    /// The path as the profile writes it.
+    /// The path as the profile writes it; of no consequence for the engine.
+    #[serde(skip)]
     pub path: String,
     /// `model_type`, for example `llama`.
     pub model_type: String,

@@ -1,7 +1,7 @@
 //! `docs/profile-reference.md`: every key, target and rule.
 
 use engine_spec::arch::Fp8;
-use engine_spec::profile::fields::{Field, Kind, Otherwise, SECTIONS};
+use engine_spec::profile::fields::{Field, Form, Kind, Otherwise, SECTIONS};
 use engine_spec::rules::RULES;
 use engine_spec::sku::{HostKind, Memory, SKUS};
 use engine_spec::target::lead;
@@ -18,15 +18,18 @@ pub fn profile() -> String {
         "A profile is a TOML file. `profiles/default.toml` is a commented example; `cargo lathe plan PROFILE` shows what every key comes to.",
     );
     for section in SECTIONS {
-        let title = match section.name {
-            "" => "At the top".to_owned(),
-            "accept" => "`[[accept]]`".to_owned(),
-            name => format!("`[{name}]`"),
+        let name = section.name;
+        let title = match section.form {
+            Form::Top => "At the top".to_owned(),
+            Form::List => format!("`[[{name}]]`"),
+            Form::Table | Form::Features => format!("`[{name}]`"),
         };
         page.section(&title, &sentence(section.doc));
-        keys(&mut page, section.fields);
+        match section.form {
+            Form::Features => features(&mut page),
+            Form::Top | Form::Table | Form::List => keys(&mut page, section.fields),
+        }
     }
-    features(&mut page);
     targets(&mut page);
     rules(&mut page);
     page.text()
@@ -69,10 +72,6 @@ fn otherwise(otherwise: Otherwise) -> String {
 }
 
 fn features(page: &mut Page) {
-    page.section(
-        "`[features]`",
-        "A feature is off unless it stands here: `true`, or a table of settings.",
-    );
     page.head(&["feature", "setting", "value", "default", "what it says"]);
     for feature in Feature::ALL {
         let name = format!("`{feature}`");

@@ -3,7 +3,7 @@
 //! Keys are written in the order of the tables, so that the committed file reads like the reference and does not
 //! depend on how a JSON map is sorted.
 
-use engine_spec::profile::fields::{self, Field, Kind, Otherwise, Section};
+use engine_spec::profile::fields::{self, Field, Form, Kind, Otherwise, SECTIONS, Section};
 use engine_spec::{Feature, TargetName};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -11,16 +11,22 @@ use serde::{Serialize, Serializer};
 /// The schema as pretty JSON with a newline at the end: `docs/profile.schema.json`.
 pub fn schema() -> String {
     let mut top = Node::section(&fields::TOP);
-    for table in [&fields::MODEL, &fields::LIMITS] {
-        top.property(table.name, Node::section(table));
+    for section in SECTIONS {
+        let table = || Node::section(section);
+        match section.form {
+            Form::Top => {}
+            Form::Table => top.property(section.name, table()),
+            Form::Features => top.property(section.name, features(section.doc)),
+            Form::List => {
+                let list = Node::of("array", section.doc);
+                let items = Some(Box::new(table()));
+                top.property(section.name, Node { items, ..list });
+            }
+        }
+        if section.form == Form::Table && !table().required.is_empty() {
+            top.required.push(section.name);
+        }
     }
-    top.property("features", features());
-    let accept = Node {
-        items: Some(Box::new(Node::section(&fields::ACCEPT))),
-        ..Node::of("array", fields::ACCEPT.doc)
-    };
-    top.property("accept", accept);
-    top.required.push("model");
     top.schema = Some("https://json-schema.org/draft/2020-12/schema");
     top.title = Some("Lathe profile");
     serde_json::to_string_pretty(&top).expect("a schema is always JSON") + "\n"
@@ -150,7 +156,7 @@ impl Node {
 }
 
 /// A key for each feature: on or off, or a table of its settings.
-fn features() -> Node {
+fn features(doc: &str) -> Node {
     let feature = |feature: Feature| match feature.fields() {
         [] => Node::of("boolean", feature.summary()),
         settings => Node {
@@ -165,9 +171,6 @@ fn features() -> Node {
             .into_iter()
             .collect(),
         additional_properties: Some(false),
-        ..Node::of(
-            "object",
-            "what the engine can do; a feature that is not named is not in it",
-        )
+        ..Node::of("object", doc)
     }
 }

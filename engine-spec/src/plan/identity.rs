@@ -4,9 +4,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Answers, Backend, Limits, Model};
+use crate::arch::Arch;
 use crate::features::Features;
+use crate::host::Host;
 use crate::matrix::{CellId, Mode};
-use crate::target::Target;
 use crate::toolkit::Toolkit;
 
 /// The form of [`Identity`]. A change of form is a change of every hash; the number says that it is no more than that.
@@ -14,13 +15,15 @@ const FORM: u32 = 1;
 
 /// Every answer that something of the engine depends on.
 ///
-/// Not here: the profile's name, which the binary carries and nothing is built from; where an answer stands; the
-/// order and the reasons of accepted pairs, which the manifest has for whoever reads them.
+/// Not here: the profile's name, which the binary carries and nothing is built from; where an answer stands; what
+/// a device's row of the tables says beside its architecture; the order and the reasons of accepted pairs, which the manifest has for whoever reads them.
 #[derive(Serialize)]
 struct Identity<'a> {
     form: u32,
     matrix: Mode,
-    target: &'a Target,
+    target: String,
+    arch: Arch,
+    host: Host,
     backend: Backend,
     toolkit: Toolkit,
     model: &'a Model,
@@ -48,7 +51,9 @@ impl Answers {
         let identity = Identity {
             form: FORM,
             matrix: *mode,
-            target,
+            target: target.name.to_string(),
+            arch: target.arch,
+            host: target.host,
             backend: *backend,
             toolkit: *toolkit,
             model,

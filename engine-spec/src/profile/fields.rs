@@ -48,8 +48,21 @@ pub enum Otherwise {
 pub struct Section {
     /// Empty for the top of the file.
     pub name: &'static str,
+    pub form: Form,
     pub fields: &'static [Field],
     pub doc: &'static str,
+}
+
+/// How a section is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Keys before any table.
+    Top,
+    Table,
+    /// A list of tables.
+    List,
+    /// A table with a key for each feature, whose settings are in [`crate::features`].
+    Features,
 }
 
 use Otherwise::{From, Is, Required};
@@ -68,7 +81,7 @@ pub(crate) const MOST: u64 = 1 << 24;
 
 /// What may stand at the top, before any table.
 #[rustfmt::skip]
-pub const TOP: Section = Section { name: "", doc: "what is built, and for what", fields: &[
+pub const TOP: Section = Section { name: "", form: Form::Top, doc: "what is built, and for what", fields: &[
     field("name",    Kind::Text,                       Required,                         "the deployment's name in kebab-case: the engine's binary is called `engine-<name>`"),
     field("target",  Kind::Target,                     Required,                         "the hardware: a SKU, an architecture, a family, or `native` for the machine that builds"),
     field("matrix",  Kind::Choice(&["vllm", "engine"]),Is("\"vllm\""),                   "whose verdicts the profile is held to: `vllm` demands yes from vLLM's matrix and from this engine, `engine` from this engine alone"),
@@ -76,24 +89,32 @@ pub const TOP: Section = Section { name: "", doc: "what is built, and for what",
 ]};
 
 #[rustfmt::skip]
-pub const MODEL: Section = Section { name: "model", doc: "which model's code goes in", fields: &[
+pub const MODEL: Section = Section { name: "model", form: Form::Table, doc: "which model's code goes in", fields: &[
     field("family",  Kind::Choice(ModelFamily::NAMES), Required,                         "the architectures whose code goes in"),
     field("dtype",   Kind::Choice(Dtype::NAMES),       From("bf16 where the hardware multiplies it, else f16"), "the number format of activations, keys and values, and plain weights"),
     field("weights", Kind::Choice(WeightFormat::NAMES),Is("\"dense\""),                  "how the weights of linear layers are stored"),
     field("shape",   Kind::Path,                       From("read from the checkpoint when the engine starts"), "a config.json beside the profile: bakes the dimensions in, and lets the plan count memory"),
 ]};
 
+pub const FEATURES: Section = Section {
+    name: "features",
+    form: Form::Features,
+    doc: "what the engine can do; a feature that is not named is not in it",
+    fields: &[],
+};
+
 pub const LIMITS: Section = Section {
     name: "limits",
+    form: Form::Table,
     doc: "how much at once",
     fields: Limits::FIELDS,
 };
 
 #[rustfmt::skip]
-pub const ACCEPT: Section = Section { name: "accept", doc: "unknown pairs, taken knowingly", fields: &[
+pub const ACCEPT: Section = Section { name: "accept", form: Form::List, doc: "unknown pairs, taken knowingly", fields: &[
     field("pair",   Kind::Pair, Required, "two features whose cell in vLLM's matrix is unknown"),
     field("reason", Kind::Text, Required, "why it is taken; it stands in the binary's manifest"),
 ]};
 
-/// The sections with fields of their own; `[features]` has a key for each feature instead.
-pub const SECTIONS: &[Section] = &[TOP, MODEL, LIMITS, ACCEPT];
+/// In the order of the reference.
+pub const SECTIONS: &[Section] = &[TOP, MODEL, FEATURES, LIMITS, ACCEPT];

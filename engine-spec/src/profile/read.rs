@@ -15,9 +15,6 @@ use crate::shape::Shape;
 use crate::spell;
 use crate::toolkit::Toolkit;
 
-/// The tables that a profile has beside the keys at its top.
-const TABLES: [&str; 4] = ["model", "features", "limits", "accept"];
-
 /// What stands in a file.
 pub fn file(path: &Path) -> Result<String, Diagnostics> {
     std::fs::read_to_string(path).map_err(|error| {
@@ -68,10 +65,12 @@ fn top(
     found: &mut Diagnostics,
 ) -> Option<Profile> {
     let start = first_line(&source.text);
+    let tables = fields::SECTIONS.iter().map(|section| section.name);
+    let tables: Vec<&str> = tables.filter(|name| !name.is_empty()).collect();
     let values = table::read(
         document,
         fields::TOP.fields,
-        &TABLES,
+        &tables,
         "a profile",
         &start,
         found,
