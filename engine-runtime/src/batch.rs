@@ -8,7 +8,9 @@ mod device;
 
 pub use device::DeviceBatch;
 
-use crate::backend::{BlockCopy, NO_TOKEN};
+pub use crate::backend::BlockCopy;
+
+use crate::backend::NO_TOKEN;
 
 /// What bounds every batch of an engine; device arrays are allocated at this size, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

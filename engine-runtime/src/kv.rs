@@ -16,7 +16,7 @@ pub use table::BlockTable;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::backend::BlockCopy;
+use crate::batch::BlockCopy;
 
 /// All blocks of an engine.
 #[derive(Debug)]

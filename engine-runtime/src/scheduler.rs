@@ -265,7 +265,7 @@ impl<I: PrefixIndex, O> Scheduler<I, O> {
                 sequence.coming += turn.chosen.len();
                 sequence.source = row;
             }
-            row += u32::try_from(turn.choices()).unwrap_or(turn::NOWHERE);
+            row += turn::narrow(turn.choices());
         }
     }
 

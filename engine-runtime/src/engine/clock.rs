@@ -2,24 +2,19 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A clock: the time since some moment that stays the same. It never goes back.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Duration + Send + Sync>);
 
 impl Clock {
-    /// The time since now.
-    pub fn start() -> Self {
-        let start = Instant::now();
-        Self::new(move || start.elapsed())
-    }
-
     /// Always 0, for those who want no times.
     pub fn stopped() -> Self {
         Self::new(|| Duration::ZERO)
     }
 
+    /// What `read` says.
     pub fn new(read: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         Self(Arc::new(read))
     }

@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use super::{Sequence, SequenceId};
-use crate::backend::{BlockCopy, NO_TOKEN};
-use crate::batch::Batch;
+use crate::batch::{Batch, BlockCopy};
 
 /// A sequence's share of a step. Ranges are of positions: the token that is chosen from the logits at one position is
 /// that of the next.
@@ -63,9 +62,6 @@ impl Turn {
     }
 }
 
-/// A place among the rows of results that no step has.
-pub(super) const NOWHERE: u32 = NO_TOKEN;
-
-fn narrow(value: usize) -> u32 {
-    u32::try_from(value).expect("positions and cache slots fit 32 bits when the engine opens")
+pub(super) fn narrow(value: usize) -> u32 {
+    u32::try_from(value).expect("rows, positions and cache slots fit 32 bits when the engine opens")
 }
