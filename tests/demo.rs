@@ -147,6 +147,8 @@ fn json_holds_what_the_stream_showed() {
         "json",
         "--logprobs",
         "3",
+        "--top-k",
+        "-1",
     ]));
     let answer: Value = serde_json::from_str(&json).expect("one JSON object");
     assert_eq!(answer["text"], text.trim_end_matches('\n'));
@@ -315,6 +317,7 @@ fn a_batch_takes_requests_as_clients_write_them() {
             json!({ "prompt": "x", "chat_template_kwargs": { "a": 1 } }),
             json!({ "messages": [], "chat_template_kwargs": { "chat_template": "x" } }),
             json!({ "prompt": "x", "stream": true }),
+            json!({ "prompt": "x", "n": u32::MAX }),
         ],
     );
     failure(&output);
@@ -325,6 +328,8 @@ fn a_batch_takes_requests_as_clients_write_them() {
         "line 4: `chat_template_kwargs` needs `messages`",
         "line 5: `chat_template_kwargs` may not set `chat_template`",
         "line 6: `stream` is true",
+        // Nothing of that number is made before it is checked.
+        "line 7: `n` is 4294967295",
     ]) {
         let error = answer["error"].as_str().unwrap_or_default();
         assert!(error.starts_with(expected), "{error} / {expected}");
@@ -479,6 +484,9 @@ fn unusable_arguments_name_themselves() {
         (&["run", "x", "--temperature", "-1"][..], "temperature"),
         (&["run", "x", "--model", "no-such-folder"], "no-such-folder"),
         (&["run", "x", "--max-tokens", "100000"], "max_tokens"),
+        (&["run", "x", "--top-k", "-2"], "0 or -1 for all"),
+        (&["run", "x", "-n", "4000000000"], "`n` is 4000000000"),
+        (&["run", "x", "--threads", "0"], "--threads"),
         (&["run", "x", "--logprobs", "21"], "logprobs"),
         (&["run", "x", "--max-model-len", "1000000"], "1024 or less"),
     ] {

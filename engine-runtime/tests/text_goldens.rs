@@ -8,6 +8,7 @@ use engine_runtime::text::{Detokenize, SpecialTokens};
 use engine_runtime::tokenizer::{Around, Tokenizer};
 use proptest::prelude::*;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -58,6 +59,41 @@ fn goldens() -> Vec<PathBuf> {
         .collect();
     goldens.sort();
     goldens
+}
+
+/// The same tokenizers with decoders that make text in ways of which nothing is known.
+fn strange() -> Vec<Tokenizer> {
+    let fuse = json!({"type": "Fuse"});
+    let level = json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true});
+    let metaspace =
+        json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
+    let mut strange = Vec::new();
+    for folder in folders() {
+        let bytes = std::fs::read(folder.join("tokenizer.json")).unwrap();
+        let tokenizer: Value = serde_json::from_slice(&bytes).unwrap();
+        let mut fallback = tokenizer["decoder"]["decoders"].as_array().cloned();
+        let decoders = match &mut fallback {
+            // Fused once more it is the same text.
+            Some(decoders) => {
+                decoders.push(fuse.clone());
+                vec![
+                    json!({"type": "Sequence", "decoders": decoders}),
+                    metaspace.clone(),
+                    Value::Null,
+                ]
+            }
+            None => vec![json!({"type": "Sequence", "decoders": [level, fuse]})],
+        };
+        for decoder in decoders {
+            let dir = tempfile::tempdir().unwrap();
+            let mut changed = tokenizer.clone();
+            changed["decoder"] = decoder;
+            std::fs::write(dir.path().join("tokenizer.json"), changed.to_string()).unwrap();
+            strange.push(Tokenizer::open(dir.path()).unwrap());
+        }
+    }
+    assert_eq!(strange.len(), 6);
+    strange
 }
 
 /// Each folder with its golden.
@@ -250,7 +286,7 @@ proptest! {
         let special = if skip { SpecialTokens::Skip } else { SpecialTokens::Keep };
         thread_local! {
             static TOKENIZERS: Vec<Tokenizer> =
-                folders().iter().map(|folder| Tokenizer::open(folder).unwrap()).collect();
+                folders().iter().map(|folder| Tokenizer::open(folder).unwrap()).chain(strange()).collect();
         }
         TOKENIZERS.with(|tokenizers| {
             for tokenizer in tokenizers {
@@ -268,8 +304,8 @@ proptest! {
 
 #[derive(Deserialize)]
 struct Settings {
-    config: serde_json::Value,
-    special_tokens_map: Option<serde_json::Value>,
+    config: Value,
+    special_tokens_map: Option<Value>,
     /// Whether the tokenizer itself says what is put around a text.
     post_processor: bool,
     eos_token_id: Option<u32>,
@@ -286,13 +322,12 @@ fn settings_beside_a_tokenizer_mean_what_transformers_takes_them_for() {
     assert!(cases.len() > 40);
     for case in cases {
         let dir = tempfile::tempdir().unwrap();
-        let put = |name: &str, value: &serde_json::Value| {
+        let put = |name: &str, value: &Value| {
             std::fs::write(dir.path().join(name), value.to_string()).unwrap();
         };
-        let mut tokenizer: serde_json::Value =
-            serde_json::from_slice(&read("tokenizer.json")).unwrap();
+        let mut tokenizer: Value = serde_json::from_slice(&read("tokenizer.json")).unwrap();
         if !case.post_processor {
-            tokenizer["post_processor"] = serde_json::Value::Null;
+            tokenizer["post_processor"] = Value::Null;
         }
         put("tokenizer.json", &tokenizer);
         put("tokenizer_config.json", &case.config);
@@ -319,7 +354,7 @@ fn settings_beside_a_tokenizer_mean_what_transformers_takes_them_for() {
 struct ClientChat {
     template: String,
     messages: Vec<Message>,
-    tools: Vec<serde_json::Value>,
+    tools: Vec<Value>,
     rendered: String,
 }
 
@@ -348,7 +383,7 @@ fn chats_as_clients_send_them_become_the_golden_prompts() {
 fn a_chat_with_tools_takes_the_template_for_it() {
     let dir = tempfile::tempdir().unwrap();
     let put = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
-    let render = |tools: &[serde_json::Value]| {
+    let render = |tools: &[Value]| {
         let rendering = Rendering {
             add_generation_prompt: false,
             tools: tools.to_vec(),
@@ -360,8 +395,8 @@ fn a_chat_with_tools_takes_the_template_for_it() {
             .render(&[Message::new("user", "hi")], &rendering)
             .unwrap()
     };
-    let tool = serde_json::json!({"type": "function", "function": {"name": "f"}});
-    let named = serde_json::json!({"chat_template": [
+    let tool = json!({"type": "function", "function": {"name": "f"}});
+    let named = json!({"chat_template": [
         {"name": "tool_use", "template": "T{{ tools[0].function.name }}"},
         {"name": "default", "template": "D{{ tools is none }}"},
     ]});
@@ -378,38 +413,32 @@ fn a_chat_with_tools_takes_the_template_for_it() {
 
 #[test]
 fn messages_that_are_none_are_refused_by_name() {
-    let refused = |message: serde_json::Value| {
+    let refused = |message: Value| {
         serde_json::from_value::<Message>(message)
             .unwrap_err()
             .to_string()
     };
     for (message, expected) in [
+        (json!({"content": "x"}), "a message has no `role`"),
+        (json!({"role": 1}), "`role` is 1; allowed is a string"),
         (
-            serde_json::json!({"content": "x"}),
-            "a message has no `role`",
-        ),
-        (
-            serde_json::json!({"role": 1}),
-            "`role` is 1; allowed is a string",
-        ),
-        (
-            serde_json::json!({"role": "user", "content": 7}),
+            json!({"role": "user", "content": 7}),
             "`content` is 7; allowed is a string, null, or a list of content parts",
         ),
         (
-            serde_json::json!({"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}),
+            json!({"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}),
             "a content part of type `image_url` is not supported; this engine reads parts of type `text`",
         ),
         (
-            serde_json::json!({"role": "user", "content": [{"type": "text", "text": 1}]}),
+            json!({"role": "user", "content": [{"type": "text", "text": 1}]}),
             "a content part of type `text` needs `text` as a string",
         ),
         (
-            serde_json::json!({"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}),
+            json!({"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}),
             "`arguments` of the tool call `f` are not valid JSON: EOF while parsing an object at line 1 column 1",
         ),
         (
-            serde_json::json!({"role": "assistant", "tool_calls": {}}),
+            json!({"role": "assistant", "tool_calls": {}}),
             "`tool_calls` is not a list of objects with `function`",
         ),
     ] {

@@ -2,6 +2,7 @@
 
 use engine_runtime::engine::{Event, FinishReason, StopReason};
 use engine_runtime::parts::TokenLogprobs;
+use engine_runtime::request::ValidatedRequest;
 use engine_runtime::text::SpecialTokens;
 use engine_runtime::tokenizer::Tokenizer;
 use serde::Serialize;
@@ -25,10 +26,12 @@ struct Sequence {
 }
 
 impl Answer {
-    pub fn new(prompt: Vec<u32>, n: u32) -> Self {
+    /// Takes a checked request: the place of its sequences is made here, however many an unchecked one asks for.
+    pub fn new(request: &ValidatedRequest) -> Self {
+        let sequences = 0..request.sampling().n;
         Self {
-            prompt,
-            sequences: (0..n).map(|_| Sequence::default()).collect(),
+            prompt: request.prompt().to_vec(),
+            sequences: sequences.map(|_| Sequence::default()).collect(),
         }
     }
 

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::builder::RangedU64ValueParser;
 use engine_runtime::backend::{Backend, DeviceOptions};
 use engine_runtime::checkpoint::Checkpoint;
 use engine_runtime::engine::{Engine, EngineOptions};
@@ -22,7 +23,7 @@ pub struct ModelFlags {
     #[arg(long, value_name = "DIR", default_value = "models/demo")]
     pub model: PathBuf,
     /// Worker threads [default: one for each core that this process may use]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     threads: Option<usize>,
     #[command(flatten)]
     limits: LimitFlags,

@@ -70,7 +70,6 @@ impl Run {
         let sampling = defaults.complete(self.sampling.fields());
         let mut engine = self.model.open::<R>(&checkpoint, &prompter.tokenizer)?;
 
-        let mut answer = Answer::new(prompt.clone(), sampling.n);
         let stream = self.format == Format::Text && sampling.n == 1;
         let request = Request {
             prompt,
@@ -78,6 +77,7 @@ impl Run {
             cache_salt: None,
         };
         let request = engine.validate(request, entropy())?;
+        let mut answer = Answer::new(&request);
         engine.submit(request)?;
         let mut out = io::stdout().lock();
         while !engine.is_idle() {

@@ -17,7 +17,7 @@ pub struct SamplingFlags {
     temperature: Option<f32>,
     /// Choose among this many of the likeliest tokens; 0 or -1 is all
     #[arg(long, allow_negative_numbers = true, value_parser = top_k)]
-    top_k: Option<Option<u32>>,
+    top_k: Option<u32>,
     /// Choose among the likeliest tokens that together reach this probability
     #[arg(long, allow_negative_numbers = true)]
     top_p: Option<f32>,
@@ -54,7 +54,7 @@ impl SamplingFlags {
             max_tokens: self.max_tokens,
             min_tokens: self.min_tokens,
             temperature: self.temperature,
-            top_k: self.top_k.map(|k| k.unwrap_or(0)),
+            top_k: self.top_k,
             top_p: self.top_p,
             min_p: self.min_p,
             repetition_penalty: self.repetition_penalty,
@@ -71,12 +71,11 @@ impl SamplingFlags {
 }
 
 /// -1 is all, as 0 is.
-fn top_k(text: &str) -> Result<Option<u32>, String> {
+fn top_k(text: &str) -> Result<u32, String> {
     match text {
-        "-1" => Ok(None),
+        "-1" => Ok(0),
         _ => text
             .parse()
-            .map(Some)
             .map_err(|_| "allowed is a whole number, or 0 or -1 for all".to_owned()),
     }
 }

@@ -118,11 +118,11 @@ impl<R: Recipe> Desk<R> {
         read: u64,
         custom_id: &mut Option<Value>,
     ) -> Result<(), Failure> {
-        let mut fields = Fields::parse(text)?;
+        let mut fields = Fields::parse(text.trim_ascii())?;
         *custom_id = fields.take("custom_id")?;
         let request = Line::take(fields)?.request(&self.prompter, &self.defaults)?;
-        let answer = Answer::new(request.prompt.clone(), request.sampling.n);
         let request = self.engine.validate(request, seed(self.seed, read))?;
+        let answer = Answer::new(&request);
         let id = self.engine.submit(request)?;
         let running = Running {
             number,
