@@ -111,3 +111,45 @@ fn inspect_says_why_a_file_is_no_engine() {
         "error: file is not a Lathe engine: its section .lathe.manifest is no manifest: "
     ));
 }
+
+/// A program that says what `nvcc --version` says, and does nothing else.
+#[cfg(unix)]
+fn nvcc(folder: &Path, release: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let path = folder.join(format!("nvcc-{release}"));
+    let script =
+        format!("#!/bin/sh\necho 'Cuda compilation tools, release {release}, V{release}.0'\n");
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[cfg(unix)]
+#[test]
+fn a_plan_names_the_toolkit_that_is_here_and_not_where_it_lies() {
+    let folder = folder("toolkits");
+    let profile =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/profiles/good/v100-chat.toml");
+    let plan = |nvcc: &Path| {
+        let output = Command::new(env!("CARGO_BIN_EXE_cargo-lathe"))
+            .args(["plan", "--format", "json"])
+            .arg(&profile)
+            .env("LATHE_NVCC", nvcc)
+            .env("LATHE_NVRTC", "")
+            .env("LATHE_CLANG", "")
+            .output()
+            .unwrap();
+        let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        (plan["toolkit"].clone(), plan["hash"].clone())
+    };
+    let old = plan(&nvcc(&folder, "11.8"));
+    let elsewhere = folder.join("elsewhere");
+    std::fs::create_dir_all(&elsewhere).unwrap();
+    assert_eq!(plan(&nvcc(&elsewhere, "11.8")), old);
+    assert_eq!(old.0, "cuda-11");
+    // CUDA 13 makes no code for a V100, and what is to be got does.
+    let (toolkit, hash) = plan(&nvcc(&folder, "13.0"));
+    assert_eq!(toolkit, "cuda-12");
+    assert_eq!(plan(Path::new("")), (toolkit, hash.clone()));
+    assert_ne!(hash, old.1);
+}

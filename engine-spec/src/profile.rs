@@ -39,7 +39,7 @@ pub struct Profile {
     pub mode: Option<Spanned<Mode>>,
     pub toolkit: Option<Spanned<Toolkit>>,
     pub model: Model,
-    /// Every feature that the file names, on or off, in the page's order.
+    /// Every feature that the file names, on or off, in the matrix's order.
     pub features: Vec<Chosen>,
     /// `[limits]`, by key.
     pub limits: Values,

@@ -20,7 +20,7 @@ fn text(set: FeatureSet, family: Family) -> String {
     )
 }
 
-/// The codes of the page's findings, sorted.
+/// The codes of vLLM's findings, sorted.
 fn codes(set: FeatureSet, family: Family) -> Vec<u16> {
     let found = engine_spec::check("x.toml", &text(set, family), &MACHINE).found();
     let mut codes: Vec<_> = found

@@ -144,6 +144,10 @@ fn targets(page: &mut Page) {
         ]);
     }
     page.line(
+        "\nKernels for a GPU are compiled by the first toolkit of this machine that makes code for the architecture: `nvcc` and `clang` where the variables \
+         `LATHE_NVCC` and `LATHE_CLANG` say or on the path, NVRTC where `LATHE_NVRTC` says. Where there is none, `cargo lathe plan` says which to get.",
+    );
+    page.line(
         "\nDevices. Memory is what the driver reports; where none stands it is the machine's own. GB/s are the maker's peak, of one socket for a CPU.\n",
     );
     page.head(&[

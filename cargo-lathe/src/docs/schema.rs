@@ -2,6 +2,9 @@
 //!
 //! Keys are written in the order of the tables, so that the committed file reads like the reference and does not
 //! depend on how a JSON map is sorted.
+//!
+//! By hand and not by schemars, which makes a schema of Rust types: a profile's keys are no type's fields but rows of a
+//! table, in which ranges, defaults and words stand that the reader, the reference and the hints go by too.
 
 use engine_spec::profile::fields::{self, Field, Form, Kind, Otherwise, SECTIONS, Section};
 use engine_spec::{Feature, TargetName};

@@ -53,12 +53,12 @@ pub static WRONG_VALUE_RULE: Rule = reading(
 pub static UNKNOWN_FEATURE_RULE: Rule = reading(
     UNKNOWN_FEATURE,
     "unknown-feature",
-    "the fifteen features have the names of the compatibility page, in kebab-case",
+    "the fifteen features have the names of vLLM's matrix, in kebab-case",
 );
 pub static UNKNOWN_TARGET_RULE: Rule = reading(
     UNKNOWN_TARGET,
     "unknown-target",
-    "a target is a SKU of the catalogue, an architecture, a family of the page or `native`",
+    "a target is a SKU of the catalogue, an architecture, a family of vLLM's matrix or `native`",
 );
 pub static SHAPE_RULE: Rule = reading(
     SHAPE,
