@@ -1,7 +1,12 @@
 //! The whole way from a profile's text: every cell of the table reaches the user as its code, and no text breaks the checker.
 
+use std::collections::BTreeSet;
+use std::process::Command;
+
 use engine_spec::matrix::{CellId, Verdict};
-use engine_spec::{Arch, Code, Color, Family, Feature, FeatureSet, Format, MATRIX, Machine};
+use engine_spec::{
+    Arch, Code, Color, Family, Feature, FeatureSet, Format, MATRIX, Machine, Profile,
+};
 
 const MACHINE: Machine = Machine::imagined(Arch::X86V3);
 
@@ -184,4 +189,45 @@ fn the_other_formats_say_the_same() {
             .unwrap()
             .starts_with("error[E0102]")
     );
+}
+
+/// What rustc switches on, by its own account.
+fn switched_on(flags: &[String]) -> BTreeSet<String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc)
+        .args(["--print", "cfg", "--target", "x86_64-unknown-linux-gnu"])
+        .args(flags)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let feature = |line: &str| {
+        line.strip_prefix("target_feature=")
+            .map(|name| name.trim_matches('"').to_owned())
+    };
+    text.lines().filter_map(feature).collect()
+}
+
+/// An engine that starts looks for all that it was compiled with.
+#[test]
+fn rustc_switches_on_what_the_list_says_and_nothing_more() {
+    let everywhere = switched_on(&[]);
+    assert!(everywhere.contains("sse2"), "rustc answers");
+    for arch in [Arch::X86V3, Arch::X86V4, Arch::X86V4Bf16] {
+        let text = format!("name = \"x\"\ntarget = \"{arch}\"\nmodel.family = \"llama\"\n");
+        let profile = Profile::parse("x.toml", &text).unwrap();
+        let plan = engine_spec::plan(&profile, &Machine::imagined(arch))
+            .plan()
+            .unwrap();
+        let more: BTreeSet<String> = switched_on(&plan.rustc().flags())
+            .difference(&everywhere)
+            .cloned()
+            .collect();
+        // It switches this one on as well, and does not print what has no stable name.
+        let printed = arch
+            .instructions()
+            .map(|one| one.name)
+            .filter(|name| *name != "lahfsahf");
+        let listed: BTreeSet<String> = printed.map(str::to_owned).collect();
+        assert_eq!(more, listed, "{arch}");
+    }
 }
