@@ -145,9 +145,9 @@ class Reference:
 
 
 def load(folder: Path) -> PreTrainedModel:
-    """Eager attention, weights of any dtype made f32, so that only the order of additions is open."""
+    """Eager attention and experts, weights of any dtype made f32, so that only the order of additions is open."""
     return AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager"
+        folder, dtype=torch.float32, attn_implementation="eager", experts_implementation="eager"
     ).eval()
 
 

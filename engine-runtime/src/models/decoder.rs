@@ -15,6 +15,7 @@ use std::marker::PhantomData;
 
 use activations::{Activations, Widths};
 pub use family::Family;
+use forward::Pass;
 use load::Loader;
 use progress::Progress;
 use source::Source;
@@ -33,20 +34,25 @@ use crate::recipe::{self, Array, Cache, Limits, Matrix, Recipe, Table};
 pub struct Decoder<R: Recipe, F, S> {
     dims: Dims,
     max_positions: usize,
+    weights: Weights<R>,
+    widths: Widths,
+    activations: Option<Activations<R>>,
+    variation: PhantomData<fn() -> (F, S)>,
+}
+
+/// What a forward pass reads and never writes.
+struct Weights<R: Recipe> {
     /// [vocab, hidden]
     embedding: Table<R>,
     embedding_scale: f32,
+    layers: Vec<Layer<R>>,
     /// What products of queries and keys are multiplied by.
     attention_scale: f32,
     /// Each [max_model_len, head_dim / 2].
     ropes: Vec<RopeTable<Array<R, f32>>>,
-    layers: Vec<Layer<R>>,
     norm: Norm<Array<R, f32>>,
     /// [vocab, hidden]; `None` where it is the embedding.
     head: Option<Table<R>>,
-    widths: Widths,
-    activations: Option<Activations<R>>,
-    variation: PhantomData<fn() -> (F, S)>,
 }
 
 /// One layer: attention, then a feed-forward block.
@@ -120,22 +126,24 @@ impl<R: Recipe, F: Family, S: Shape> Model<R> for Decoder<R, F, S> {
             .collect::<Result<_, _>>()?;
         let head = source.head.as_ref();
         let head = head.map(|head| device.table("output matrix", head));
-        let model = Self {
-            dims: config.dims,
-            max_positions: config.max_positions,
+        let weights = Weights {
             embedding,
             embedding_scale: config.embedding_scale.map_or(1.0, R::Head::round),
+            layers,
             attention_scale: config.attention_scale,
             ropes,
-            layers,
             norm,
             head: head.transpose()?,
+        };
+        progress.finish();
+        Ok(Self {
+            dims: config.dims,
+            max_positions: config.max_positions,
+            weights,
             widths: Widths::of(config),
             activations: None,
             variation: PhantomData,
-        };
-        progress.finish();
-        Ok(model)
+        })
     }
 
     fn shape(&self) -> ModelShape {
@@ -161,7 +169,23 @@ impl<R: Recipe, F: Family, S: Shape> Model<R> for Decoder<R, F, S> {
         cache: &mut Cache<R>,
         logits: &mut Array<R, f32>,
     ) -> Result<(), DeviceError> {
-        self.pass(device, batch, cache, logits)
+        let dims = self.dims();
+        let Some(x) = &mut self.activations else {
+            return Err(DeviceError::Launch {
+                op: "forward",
+                reason: "no activations were prepared".to_owned(),
+            });
+        };
+        let pass = Pass::<R, F> {
+            device,
+            weights: &self.weights,
+            dims,
+            batch,
+            cache,
+            x,
+            family: PhantomData,
+        };
+        pass.run(logits)
     }
 }
 

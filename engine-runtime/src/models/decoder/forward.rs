@@ -4,180 +4,137 @@
 //! leaves in `delta` what it wants to add, which the next norm adds on its way. So every sum has its place, and no op
 //! runs only to add.
 
+use std::marker::PhantomData;
+
 use engine_model::Activation;
 
 use super::activations::Activations;
-use super::{Decoder, Experts, Family, FeedForward, Layer};
+use super::{Experts, Family, FeedForward, Layer, Weights};
 use crate::backend::{
     Attention, DeviceError, ExpertInput, Head, HeadLayout, Heads, LayerCache, Linear, Norm,
-    Pointwise, Projection, RopeTable, Rows,
+    Pointwise, Projection, Rows,
 };
 use crate::batch::DeviceBatch;
-use crate::models::{Dims, Shape};
-use crate::recipe::{Act, Array, Cache, Matrix, Recipe, Table};
-
-impl<R: Recipe, F: Family, S: Shape> Decoder<R, F, S> {
-    pub(super) fn pass(
-        &mut self,
-        device: &mut R::Backend,
-        batch: &DeviceBatch<R::Backend>,
-        cache: &mut Cache<R>,
-        logits: &mut Array<R, f32>,
-    ) -> Result<(), DeviceError> {
-        let dims = self.dims();
-        let Some(x) = &mut self.activations else {
-            return Err(DeviceError::Launch {
-                op: "forward",
-                reason: "no activations were prepared".to_owned(),
-            });
-        };
-        device.embed(
-            &self.embedding,
-            batch.ids(),
-            self.embedding_scale,
-            &mut x.residual,
-        )?;
-        let mut pass = Pass::<R> {
-            device,
-            x,
-            batch,
-            dims,
-        };
-        for (index, layer) in self.layers.iter().enumerate() {
-            pass.normalise(index == 0, &layer.attention_norm)?;
-            let cache = LayerCache {
-                cache: &mut *cache,
-                layer: index,
-            };
-            pass.attend::<F>(layer, &self.ropes[layer.rope], self.attention_scale, cache)?;
-            pass.normalise(false, &layer.ffn_norm)?;
-            pass.feed_forward::<F>(layer)?;
-        }
-        let head = self.head.as_ref().unwrap_or(&self.embedding);
-        pass.logits(&self.norm, head, logits)
-    }
-}
+use crate::models::Dims;
+use crate::recipe::{Act, Array, Cache, Matrix, Recipe};
 
 /// The forward pass of one batch.
-struct Pass<'a, R: Recipe> {
-    device: &'a mut R::Backend,
-    x: &'a mut Activations<R>,
-    batch: &'a DeviceBatch<R::Backend>,
-    dims: Dims,
+pub(super) struct Pass<'a, R: Recipe, F> {
+    pub(super) device: &'a mut R::Backend,
+    pub(super) weights: &'a Weights<R>,
+    pub(super) dims: Dims,
+    pub(super) batch: &'a DeviceBatch<R::Backend>,
+    pub(super) cache: &'a mut Cache<R>,
+    pub(super) x: &'a mut Activations<R>,
+    pub(super) family: PhantomData<F>,
 }
 
-impl<R: Recipe> Pass<'_, R> {
-    /// normed = norm(residual), after what the block before wants to add; at the very first there is nothing to add.
-    fn normalise(&mut self, first: bool, norm: &Norm<Array<R, f32>>) -> Result<(), DeviceError> {
-        let (x, rows) = (&mut *self.x, self.batch.rows);
-        match first {
-            true => self.device.rms_norm(&x.residual, norm, rows, &mut x.normed),
-            false => self
-                .device
-                .add_rms_norm(&mut x.residual, &x.delta, norm, rows, &mut x.normed),
+impl<R: Recipe, F: Family> Pass<'_, R, F> {
+    /// Writes the batch's keys and values to the cache, and the logits that it asks for.
+    pub(super) fn run(mut self, logits: &mut Array<R, f32>) -> Result<(), DeviceError> {
+        let Self {
+            device,
+            weights,
+            batch,
+            x,
+            ..
+        } = &mut self;
+        let (weights, scale) = (*weights, weights.embedding_scale);
+        device.embed(&weights.embedding, batch.ids(), scale, &mut x.residual)?;
+        for (index, layer) in weights.layers.iter().enumerate() {
+            match index {
+                // Nothing has been computed that could be added.
+                0 => self.normalise(&layer.attention_norm)?,
+                _ => self.add_and_normalise(&layer.attention_norm)?,
+            }
+            self.attend(index, layer)?;
+            self.add_and_normalise(&layer.ffn_norm)?;
+            match &layer.ffn {
+                FeedForward::Experts(experts) if F::EXPERTS => self.experts(experts)?,
+                FeedForward::Experts(_) => unreachable!("only a family with experts loads them"),
+                FeedForward::Dense { gate_up, down } => self.feed_forward(gate_up, down)?,
+            }
+            self.normalise_delta(layer.ffn_post_norm.as_ref())?;
         }
+        self.logits(logits)
+    }
+
+    /// normed = norm(residual)
+    fn normalise(&mut self, norm: &Norm<Array<R, f32>>) -> Result<(), DeviceError> {
+        let (x, rows) = (&mut *self.x, self.batch.rows);
+        self.device.rms_norm(&x.residual, norm, rows, &mut x.normed)
+    }
+
+    /// residual += delta; normed = norm(residual)
+    fn add_and_normalise(&mut self, norm: &Norm<Array<R, f32>>) -> Result<(), DeviceError> {
+        let (x, rows) = (&mut *self.x, self.batch.rows);
+        self.device
+            .add_rms_norm(&mut x.residual, &x.delta, norm, rows, &mut x.normed)
     }
 
     /// delta = attention(normed)
-    fn attend<F: Family>(
-        &mut self,
-        layer: &Layer<R>,
-        rope: &RopeTable<Array<R, f32>>,
-        scale: f32,
-        cache: LayerCache<&mut Cache<R>>,
-    ) -> Result<(), DeviceError> {
+    fn attend(&mut self, index: usize, layer: &Layer<R>) -> Result<(), DeviceError> {
         let Self {
             device,
-            x,
+            weights,
             batch,
-            dims,
+            x,
+            ..
         } = self;
-        let (rows, layout) = (batch.rows, head_layout(dims));
+        let (rows, layout) = (batch.rows, head_layout(&self.dims));
         device.matmul(&x.normed, &layer.qkv, rows, &mut x.qkv)?;
         if F::HEAD_NORMS
             && let Some(norms) = &layer.head_norms
         {
             device.head_norm(&mut x.qkv, norms, layout, rows)?;
         }
+        let rope = &weights.ropes[layer.rope];
         device.rope(&mut x.qkv, batch.positions(), rope, layout)?;
-        let LayerCache {
-            cache,
-            layer: index,
-        } = cache;
         let written = LayerCache {
-            cache: &mut *cache,
+            cache: &mut *self.cache,
             layer: index,
         };
         device.store_kv(&x.qkv, batch.slots(), written, layout)?;
-        let read = LayerCache {
-            cache: &*cache,
-            layer: index,
-        };
         let heads = Heads {
             layout,
-            scale,
+            scale: weights.attention_scale,
             window: layer.window,
         };
+        let read = LayerCache {
+            cache: &*self.cache,
+            layer: index,
+        };
         device.attention(&x.qkv, read, batch.attention(), heads, &mut x.attention)?;
-        match &layer.attention_post_norm {
-            Some(norm) if F::POST_NORMS => {
-                device.matmul(&x.attention, &layer.attention_out, rows, &mut x.normed)?;
-                device.rms_norm(&x.normed, norm, rows, &mut x.delta)
-            }
-            _ => device.matmul(&x.attention, &layer.attention_out, rows, &mut x.delta),
-        }
+        let out = block_output::<R, F>(&mut x.normed, &mut x.delta);
+        device.matmul(&x.attention, &layer.attention_out, rows, out)?;
+        self.normalise_delta(layer.attention_post_norm.as_ref())
     }
 
-    /// delta = feed_forward(normed)
-    fn feed_forward<F: Family>(&mut self, layer: &Layer<R>) -> Result<(), DeviceError> {
-        match &layer.ffn {
-            FeedForward::Experts(experts) if F::EXPERTS => self.experts::<F>(experts)?,
-            FeedForward::Experts(_) => unreachable!("only a family with experts loads them"),
-            FeedForward::Dense { gate_up, down } => self.dense::<F>(gate_up, down)?,
-        }
-        let (x, rows) = (&mut *self.x, self.batch.rows);
-        match &layer.ffn_post_norm {
-            Some(norm) if F::POST_NORMS => {
-                self.device.rms_norm(&x.normed, norm, rows, &mut x.delta)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// down(activation(gate(normed)) * up(normed)), to `normed` where a norm is still to come, else to `delta`
-    fn dense<F: Family>(
+    /// delta = down(activation(gate(normed)) * up(normed))
+    fn feed_forward(
         &mut self,
         gate_up: &Projection<Matrix<R>, Array<R, f32>>,
         down: &Projection<Matrix<R>, Array<R, f32>>,
     ) -> Result<(), DeviceError> {
         let Self {
-            device,
-            x,
-            batch,
-            dims,
+            device, batch, x, ..
         } = self;
         let rows = batch.rows;
         device.matmul(&x.normed, gate_up, rows, &mut x.gate_up)?;
         let gated = Rows {
             array: &x.gate_up,
             rows,
-            width: 2 * dims.ffn,
+            width: 2 * self.dims.ffn,
         };
-        gate::<R, F>(device, gated, &mut x.inner)?;
-        let out = match F::POST_NORMS {
-            true => &mut x.normed,
-            false => &mut x.delta,
-        };
+        activate::<R, F>(device, gated, &mut x.inner)?;
+        let out = block_output::<R, F>(&mut x.normed, &mut x.delta);
         device.matmul(&x.inner, down, rows, out)
     }
 
-    /// As `dense`, for each expert of a row: the sum of weight * expert(normed)
-    fn experts<F: Family>(&mut self, experts: &Experts<R>) -> Result<(), DeviceError> {
+    /// delta = the sum over a row's experts, each as `feed_forward`, of weight * expert(normed)
+    fn experts(&mut self, experts: &Experts<R>) -> Result<(), DeviceError> {
         let Self {
-            device,
-            x,
-            batch,
-            dims,
+            device, batch, x, ..
         } = self;
         let rows = batch.rows;
         let Some(routed) = &mut x.routed else {
@@ -197,34 +154,42 @@ impl<R: Recipe> Pass<'_, R> {
             rows: rows * routes.per_row,
             width: 2 * experts.width,
         };
-        gate::<R, F>(device, gated, &mut x.inner)?;
+        activate::<R, F>(device, gated, &mut x.inner)?;
         let input = ExpertInput::Own(&x.inner);
         device.grouped_matmul(input, &experts.down, routes, rows, &mut routed.outputs)?;
         let outputs = Rows {
             array: &routed.outputs,
             rows,
-            width: dims.hidden,
+            width: self.dims.hidden,
         };
-        let out = match F::POST_NORMS {
-            true => &mut x.normed,
-            false => &mut x.delta,
-        };
+        let out = block_output::<R, F>(&mut x.normed, &mut x.delta);
         device.combine(outputs, routes, out)
     }
 
+    /// delta = norm(what a block has computed), in a family that has such norms
+    fn normalise_delta(&mut self, norm: Option<&Norm<Array<R, f32>>>) -> Result<(), DeviceError> {
+        let (x, rows) = (&mut *self.x, self.batch.rows);
+        match norm {
+            Some(norm) if F::POST_NORMS => {
+                self.device.rms_norm(&x.normed, norm, rows, &mut x.delta)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The logits of the rows that the batch wants them of.
-    fn logits(
-        self,
-        norm: &Norm<Array<R, f32>>,
-        head: &Table<R>,
-        logits: &mut Array<R, f32>,
-    ) -> Result<(), DeviceError> {
+    fn logits(self, logits: &mut Array<R, f32>) -> Result<(), DeviceError> {
         let Self {
-            device, x, batch, ..
+            device,
+            weights,
+            batch,
+            x,
+            ..
         } = self;
         if batch.logits_len == 0 {
             return Ok(());
         }
+        let norm = &weights.norm;
         let picked = [
             (&x.residual, &mut x.picked_residual),
             (&x.delta, &mut x.picked_delta),
@@ -237,15 +202,34 @@ impl<R: Recipe> Pass<'_, R> {
             };
             device.gather_rows(all, batch.logits_rows(), picked)?;
         }
-        let rows = batch.logits_len;
-        device.add_rms_norm(
-            &mut x.picked_residual,
-            &x.picked_delta,
-            norm,
-            rows,
-            &mut x.normed,
-        )?;
+        let (rows, residual) = (batch.logits_len, &mut x.picked_residual);
+        device.add_rms_norm(residual, &x.picked_delta, norm, rows, &mut x.normed)?;
+        let head = weights.head.as_ref().unwrap_or(&weights.embedding);
         device.logits(&x.normed, head, rows, logits)
+    }
+}
+
+/// Where a block leaves what it has computed: in `normed`, which it has read, where a norm is still to come, else in
+/// `delta`.
+fn block_output<'x, R: Recipe, F: Family>(
+    normed: &'x mut Array<R, Act<R>>,
+    delta: &'x mut Array<R, Act<R>>,
+) -> &'x mut Array<R, Act<R>> {
+    match F::POST_NORMS {
+        true => normed,
+        false => delta,
+    }
+}
+
+/// out [rows, width / 2] = activation(gate) * up of gate_up [rows, width] = [gate | up]
+fn activate<R: Recipe, F: Family>(
+    device: &mut R::Backend,
+    gate_up: Rows<'_, Array<R, Act<R>>>,
+    out: &mut Array<R, Act<R>>,
+) -> Result<(), DeviceError> {
+    match F::ACTIVATION {
+        Activation::Silu => device.silu_mul(gate_up, out),
+        Activation::GeluTanh => device.gelu_mul(gate_up, out),
     }
 }
 
@@ -255,17 +239,5 @@ pub(super) fn head_layout(dims: &Dims) -> HeadLayout {
         q_heads: dims.q_heads,
         kv_heads: dims.kv_heads,
         head_dim: dims.head_dim,
-    }
-}
-
-/// out [rows, width / 2] = activation(gate) * up of gate_up [rows, width] = [gate | up]
-fn gate<R: Recipe, F: Family>(
-    device: &mut R::Backend,
-    gate_up: Rows<'_, Array<R, Act<R>>>,
-    out: &mut Array<R, Act<R>>,
-) -> Result<(), DeviceError> {
-    match F::ACTIVATION {
-        Activation::Silu => device.silu_mul(gate_up, out),
-        Activation::GeluTanh => device.gelu_mul(gate_up, out),
     }
 }
