@@ -2,10 +2,11 @@
 //!
 //! A [`Family`] says in constants what costs code and in data, from `config.json`, what does not; a branch that a family
 //! does not take leaves no code in an engine. The forward pass stands in [`forward`], finding and loading weights apart
-//! from it in `source` and `load`. Not here: anything of a backend or of a scheduler.
+//! from it in `find`, `source` and `load`. Not here: anything of a backend or of a scheduler.
 
 mod activations;
 mod family;
+mod find;
 mod forward;
 mod load;
 mod progress;
