@@ -158,9 +158,11 @@ impl Bench {
         let embedding = (fit.dims.vocab * fit.dims.hidden) as u64;
         // A tied embedding is the output matrix too, which a decode step reads whole; an untied one is only looked up.
         let looked_up = if fit.tied { 0 } else { embedding };
-        let read = fit.memory.weights as f64 * (1.0 - looked_up as f64 / fit.parameters as f64);
+        let unread = (looked_up + fit.unmet) as f64;
+        // Of experts, what one sequence reads: several together read more.
+        let read = fit.memory.weights as f64 * (1.0 - unread / fit.parameters as f64);
         // In prefill only the last row of a prompt meets the output matrix.
-        let multiplied = (fit.parameters - looked_up - embedding) as f64;
+        let multiplied = (fit.parameters - looked_up - embedding - fit.unmet) as f64;
         Report {
             profile: R::NAME,
             prompt_tokens: self.prompt_tokens,

@@ -16,6 +16,8 @@ pub struct Fit {
     /// The embedding is also the output matrix.
     pub tied: bool,
     pub parameters: u64,
+    /// Those of experts that a token does not meet; 0 without experts.
+    pub unmet: u64,
     /// Formats in the checkpoint.
     pub stored: StoredAs,
     /// Format of matrices in the engine; where it differs from `stored`, loading converts.
@@ -61,7 +63,11 @@ impl fmt::Display for Fit {
             if self.tied { " (tied)" } else { "" },
         )?;
         writeln!(f, "positions      {}", self.max_positions)?;
-        writeln!(f, "parameters     {}", self.parameters)?;
+        write!(f, "parameters     {}", self.parameters)?;
+        match self.unmet {
+            0 => writeln!(f)?,
+            unmet => writeln!(f, ", of which a token meets {}", self.parameters - unmet)?,
+        }
         let stored: Vec<_> = self.stored.keys().copied().collect();
         write!(f, "weights        {}", stored.join(", "))?;
         let converted: Vec<_> = self.converted().collect();

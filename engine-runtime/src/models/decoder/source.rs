@@ -1,6 +1,6 @@
 //! A decoder's weights where they lie in a checkpoint, found, checked and not yet read; what they are and take.
 
-use engine_model::Config;
+use engine_model::{Config, FeedForward, Layer};
 
 use super::Family;
 use super::activations::Widths;
@@ -71,6 +71,7 @@ impl<'a, R: Recipe> Source<'a, R> {
             max_positions: config.max_positions,
             tied: self.head.is_none(),
             parameters: config.parameters().all(),
+            unmet: config.layers.iter().map(|layer| unmet(layer, config)).sum(),
             stored,
             weights_format: R::Weights::NAME,
             memory: self.memory(config, limits),
@@ -118,6 +119,19 @@ impl<'a, R: Recipe> Source<'a, R> {
     fn vectors(&self) -> impl Iterator<Item = &HostVector<'a>> {
         let layers = self.layers.iter().flat_map(LayerSource::vectors);
         layers.chain([&self.norm])
+    }
+}
+
+/// Numbers of a layer's experts that a token does not meet.
+fn unmet(layer: &Layer, config: &Config) -> u64 {
+    match layer.feed_forward {
+        FeedForward::Dense { .. } => 0,
+        FeedForward::Experts {
+            count,
+            per_token,
+            width,
+            ..
+        } => 3 * ((count - per_token) * width * config.dims.hidden) as u64,
     }
 }
 
