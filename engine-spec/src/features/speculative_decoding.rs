@@ -106,7 +106,7 @@ fn lookup_order(case: &Case<'_>, found: &mut Diagnostics) {
 
 fn lookup_method(case: &Case<'_>, found: &mut Diagnostics) {
     let draft = case.plan.features.speculative_decoding.on();
-    if !draft.is_some_and(|draft| draft.method == Method::DraftModel) {
+    if draft.is_none_or(|draft| draft.method == Method::NGram) {
         return;
     }
     let Some(chosen) = case.profile.chosen(Feature::SpeculativeDecoding) else {
