@@ -36,10 +36,27 @@ fn declarations() -> Vec<Declared> {
         .iter()
         .for_each(|folder| collect(Path::new(folder), &mut files));
     files.sort();
-    let of_file = |(path, text): (String, String)| {
-        declared::of(&text).unwrap_or_else(|why| panic!("{path}: {why}"))
+    let of_file = |(path, text): &(String, String)| {
+        let found = declared::of(text).unwrap_or_else(|why| panic!("{path}: {why}"));
+        assert!(
+            found.is_empty() || is_compiled(path, &files),
+            "{path} declares proofs, and is a module of no test"
+        );
+        found
     };
-    files.into_iter().flat_map(of_file).collect()
+    files.iter().flat_map(of_file).collect()
+}
+
+/// Whether Cargo takes a file for a test by itself, or another file has it as a module.
+fn is_compiled(path: &str, files: &[(String, String)]) -> bool {
+    let path = Path::new(path);
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let by_itself = path
+        .parent()
+        .is_some_and(|folder| folder.ends_with("tests"))
+        || (path.ends_with("main.rs") && path.ancestors().any(|above| above.ends_with("tests")));
+    let module = format!("mod {stem};");
+    by_itself || files.iter().any(|(_, text)| text.contains(&module))
 }
 
 /// Path and text of every Rust source below a folder.
@@ -212,6 +229,22 @@ fn a_declaration_is_read_with_all_that_it_says() {
     let alone = "#[test] fn alone() { proves!(R: lora on amd: device) }";
     let [one] = declared::of(alone).unwrap().try_into().unwrap();
     assert_eq!(one.cells(), [CellId::Hardware(Feature::Lora, Family::Amd)]);
+}
+
+#[test]
+fn a_file_that_nothing_compiles_proves_nothing() {
+    let file = |path: &str, text: &str| (path.to_owned(), text.to_owned());
+    let files = [
+        file(
+            "../x/tests/whole.rs",
+            "#[path = \"whole/part.rs\"]\nmod part;",
+        ),
+        file("../x/tests/whole/part.rs", ""),
+        file("../x/tests/whole/lost.rs", ""),
+        file("../x/tests/other/main.rs", ""),
+    ];
+    let compiled = files.each_ref().map(|(path, _)| is_compiled(path, &files));
+    assert_eq!(compiled, [true, true, false, true]);
 }
 
 #[test]

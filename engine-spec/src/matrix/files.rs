@@ -1,8 +1,8 @@
 //! The committed files beside the grid, in `engine-spec/matrix`: the reasons, the proofs that tests declare, and the
 //! records of runs on devices.
 //!
-//! `cells.tsv` is the one home of the reasons; its verdicts and links stand a second time in [`super::grid`] and
-//! [`super::links`], and a test compares them. `proofs.tsv` is written by the test `proofs`, never by hand.
+//! `cells.tsv` is the one home of the reasons; its verdicts and links stand a second time in `grid.rs` and
+//! `links.rs`, and a test compares them. `proofs.tsv` is written by the test `proofs`, never by hand.
 //! `device.tsv` is written by whoever has the device: it turns a test that declares `device` into a proof.
 
 use super::{CellId, Evidence, Proof};
