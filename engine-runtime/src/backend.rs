@@ -34,7 +34,10 @@ pub use input::Input;
 pub use linear::{ExpertInput, Head, Linear, Projection};
 pub use measure::{DeviceLimits, Measure};
 pub use pointwise::{Norm, Pointwise, RopeTable, RouteWeights, Routes, Rows};
-pub use sampling::{Advance, LogitEdit, NO_TOKEN, Sampling, SamplingRow, SamplingTable, SeenToken};
+pub use sampling::{
+    Advance, LogitEdit, NO_LOGPROBS, NO_TOKEN, PROCESSED_LOGPROBS, RAW_LOGPROBS, Sampling,
+    SamplingRow, SamplingTable, SeenToken,
+};
 
 use crate::dtype::Element;
 

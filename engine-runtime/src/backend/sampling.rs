@@ -33,8 +33,8 @@ pub struct SamplingRow {
     pub edits_end: u32,
     /// Candidates to report beside the chosen token.
     pub top_logprobs: u32,
-    /// 1: report logprobs of the processed scores; 0: of the model's raw logits.
-    pub processed_logprobs: u32,
+    /// What logprobs are reported of: [`NO_LOGPROBS`], [`RAW_LOGPROBS`] or [`PROCESSED_LOGPROBS`].
+    pub logprobs: u32,
 }
 
 impl Element for SamplingRow {}
@@ -69,13 +69,20 @@ pub struct SamplingTable<'a, B: Backend> {
     pub edits: Input<'a, B, LogitEdit>,
 }
 
+/// The row wants none, and the op leaves its result as it is.
+pub const NO_LOGPROBS: u32 = 0;
+/// Of the model's own logits.
+pub const RAW_LOGPROBS: u32 = 1;
+/// Of the scores, which are what is left of the logits after edits, penalties, temperature and truncation.
+pub const PROCESSED_LOGPROBS: u32 = 2;
+
 /// In place of a token: the row's scores hold no number that can be chosen (all NaN or all banned).
 pub const NO_TOKEN: u32 = u32::MAX;
 
 /// The sampler's ops. A row of the table is one choice; what it is made from are `vocab` logits in f32.
 pub trait Sampling: Backend {
-    /// scores [rows, vocab] = logits [_, vocab] at each row's `logits_row`, after edits, penalties, temperature, then top-k, top-p and min-p, which set
-    /// what they drop to minus infinity. A row of temperature 0 keeps its scores unscaled and untruncated.
+    /// scores [rows, vocab] = logits [_, vocab] at each row's `logits_row`, after edits, penalties, temperature, then
+    /// top-k, top-p and min-p, which set what they drop to minus infinity. A row of temperature 0 keeps its scores unscaled and untruncated.
     fn process_logits(
         &mut self,
         logits: &Self::Array<f32>,
@@ -95,7 +102,8 @@ pub trait Sampling: Backend {
 
     /// Reads the token at `results[row * stride]` and writes behind it: its logprob (bits of an f32), its rank from
     /// 1 (one more than the tokens with a larger logprob), then `top_logprobs` pairs of id and logprob, largest
-    /// first, lowest id first among equals. `stride` is at least 3 + 2 * top_logprobs.
+    /// first, lowest id first among equals. `stride` is at least 3 + 2 * top_logprobs. Rows with [`NO_LOGPROBS`] cost
+    /// nothing.
     fn logprobs(
         &mut self,
         logits: &Self::Array<f32>,

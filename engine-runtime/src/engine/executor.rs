@@ -99,7 +99,8 @@ impl<R: Recipe> Executor<R> {
             let Slot { staged, batch, .. } = &mut self.slots[slot];
             batch.upload(device, &staged.batch, &staged.table)?;
         }
-        if self.slots[slot].batch.advances
+        if Self::DEPTH > 1
+            && self.slots[slot].batch.advances
             && let Ok([this, before]) = self.slots.get_disjoint_mut([slot, before])
         {
             let stride = DeviceSampler::<R>::STRIDE;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::backend::{LogitEdit, SamplingRow, SeenToken};
+use crate::backend::{
+    LogitEdit, NO_LOGPROBS, PROCESSED_LOGPROBS, RAW_LOGPROBS, SamplingRow, SeenToken,
+};
 use crate::request::ValidatedRequest;
 use crate::sampler::{Seen, split_seed, uniform};
 
@@ -78,7 +80,11 @@ impl SamplingSettings {
                 edits_start: 0,
                 edits_end: 0,
                 top_logprobs: sampling.logprobs.unwrap_or(0),
-                processed_logprobs: u32::from(sampling.processed_logprobs),
+                logprobs: match (sampling.logprobs, sampling.processed_logprobs) {
+                    (None, _) => NO_LOGPROBS,
+                    (Some(_), false) => RAW_LOGPROBS,
+                    (Some(_), true) => PROCESSED_LOGPROBS,
+                },
             },
             seed: request.seed(),
             index,

@@ -1,7 +1,10 @@
 //! Processing logits, drawing, logprobs.
 
 use engine_runtime::backend::reference::Reference;
-use engine_runtime::backend::{LogitEdit, NO_TOKEN, SamplingRow, SamplingTable, SeenToken};
+use engine_runtime::backend::{
+    LogitEdit, NO_LOGPROBS, NO_TOKEN, PROCESSED_LOGPROBS, RAW_LOGPROBS, SamplingRow, SamplingTable,
+    SeenToken,
+};
 
 use super::inputs::Random;
 use crate::{Staged, Subject, THREADS, assert_close, assert_same_bits, get, put};
@@ -31,7 +34,7 @@ const NEUTRAL: SamplingRow = SamplingRow {
     edits_start: 0,
     edits_end: 0,
     top_logprobs: 0,
-    processed_logprobs: 0,
+    logprobs: RAW_LOGPROBS,
 };
 
 impl Case {
@@ -79,7 +82,7 @@ impl Case {
                 edits_start: edits as u32,
                 edits_end: case.edits.len() as u32,
                 top_logprobs: random.below(6) as u32,
-                processed_logprobs: random.below(2) as u32,
+                logprobs: [NO_LOGPROBS, RAW_LOGPROBS, PROCESSED_LOGPROBS][random.below(3)],
             });
         }
         case
@@ -376,6 +379,9 @@ pub(super) fn compare_logprobs<B: Subject>(device: &mut B, case: &Case, random: 
             let pairs = result[3..].chunks(2).map(|pair| pair[0]);
             [result[0], result[2]].into_iter().chain(pairs).collect()
         };
+        if row.logprobs == NO_LOGPROBS {
+            assert!(got[1..].iter().all(|word| *word == 7), "left as it was");
+        }
         assert_eq!(ids(got), ids(expected), "{row:?}");
         let logprobs = |result: &[u32]| -> Vec<f32> {
             let pairs = 3 + 2 * row.top_logprobs as usize;

@@ -2,7 +2,9 @@
 
 use crate::backend::cpu::memory::Disjoint;
 use crate::backend::cpu::{Array, Cpu, Isa, sampler};
-use crate::backend::{Advance, DeviceError, Input, NO_TOKEN, Sampling, SamplingTable};
+use crate::backend::{
+    Advance, DeviceError, Input, NO_LOGPROBS, NO_TOKEN, RAW_LOGPROBS, Sampling, SamplingTable,
+};
 
 impl<I: Isa> Sampling for Cpu<I> {
     fn process_logits(
@@ -68,8 +70,9 @@ impl<I: Isa> Sampling for Cpu<I> {
         let results = Disjoint::new(results.get_mut());
         self.each_row(settings.len(), vocab, |isa, row| {
             let settings = &settings[row];
-            let (source, source_row) = match settings.processed_logprobs {
-                0 => (logits, settings.logits_row as usize),
+            let (source, source_row) = match settings.logprobs {
+                NO_LOGPROBS => return,
+                RAW_LOGPROBS => (logits, settings.logits_row as usize),
                 _ => (scores, row),
             };
             sampler::with_scratch(|scratch| {

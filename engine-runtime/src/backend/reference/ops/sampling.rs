@@ -2,7 +2,9 @@
 
 use crate::backend::reference::memory::{Array, View};
 use crate::backend::reference::{Reference, sampler};
-use crate::backend::{Advance, DeviceError, Input, NO_TOKEN, Sampling, SamplingTable};
+use crate::backend::{
+    Advance, DeviceError, Input, NO_LOGPROBS, NO_TOKEN, RAW_LOGPROBS, Sampling, SamplingTable,
+};
 
 impl Sampling for Reference {
     fn process_logits(
@@ -61,8 +63,9 @@ impl Sampling for Reference {
             let (logits, scores) = (memory.get(logits), memory.get(scores));
             let mut results = memory.get_mut(results);
             for (i, row) in memory.view(settings).iter().enumerate() {
-                let (source, source_row) = match row.processed_logprobs {
-                    0 => (&logits, row.logits_row as usize),
+                let (source, source_row) = match row.logprobs {
+                    NO_LOGPROBS => continue,
+                    RAW_LOGPROBS => (&logits, row.logits_row as usize),
                     _ => (&scores, i),
                 };
                 sampler::logprobs(
