@@ -19,8 +19,8 @@ use crate::failure::Failure;
 use crate::inspect;
 use crate::output::Output;
 use crate::paint::{DIM, GOOD, STRONG};
-use crate::plan::size;
 use crate::profile;
+use engine_model::Bytes;
 
 /// Build the engine of each profile: OUT/engine-NAME, with its manifest beside it.
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ impl Build {
             format!("{manifest:#}\n").as_bytes(),
         )?;
         let seconds = start.elapsed().as_secs_f64();
-        let (path, bytes) = (binary.path.display(), size(binary.bytes));
+        let (path, bytes) = (binary.path.display(), Bytes(binary.bytes));
         writeln!(
             out,
             "{DIM}{step}{DIM:#} {GOOD}{STRONG}{path}{STRONG:#}{GOOD:#}  {bytes}  {DIM}in {seconds:.1} s{DIM:#}"

@@ -83,7 +83,7 @@ fn types(answers: &Answers) -> Vec<(String, String)> {
 
 fn kernels(answers: &Answers) -> BTreeSet<String> {
     let kernels = answers.kernels().into_iter();
-    kernels.map(|kernel| kernel.symbol).collect()
+    kernels.map(|kernel| kernel.symbol()).collect()
 }
 
 fn names(set: FeatureSet) -> Vec<String> {
@@ -233,7 +233,7 @@ mod tests {
             (
                 "shape = \"../shapes/llama-3.1-8b.json\"\n",
                 "",
-                "model.dims",
+                "model.shape",
             ),
         ] {
             assert!(base.contains(before), "{before}");

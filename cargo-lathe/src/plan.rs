@@ -11,8 +11,6 @@ use engine_spec::plan::Decision;
 use engine_spec::{Answers, Feature, FeatureSet};
 use serde_json::{Value, json};
 
-pub use memory::size;
-
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::paint::{DIM, GOOD, NAME, STRONG};
@@ -79,7 +77,7 @@ fn human(plan: &Answers, out: &mut impl Write) -> io::Result<()> {
     let kernels: Vec<String> = plan
         .kernels()
         .into_iter()
-        .map(|kernel| kernel.symbol)
+        .map(|kernel| kernel.symbol())
         .collect();
     fact(out, "kernels", &kernels)?;
     let features: Vec<String> = plan
@@ -200,7 +198,7 @@ fn json(plan: &Answers) -> Result<Value, serde_json::Error> {
         "kernels": plan.kernels(),
         "cargo_features": plan.cargo_features(),
         "rustc": plan.rustc(),
-        "memory": plan.memory(),
+        "memory": plan.budget(),
     });
     if let (Some(fields), Value::Object(more)) = (value.as_object_mut(), more) {
         fields.extend(more);

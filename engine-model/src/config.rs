@@ -18,9 +18,8 @@ use crate::rope::{Rope, RopeScaling, tables};
 use crate::weights::Parameters;
 
 /// The fields that decide what is computed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    #[serde(skip)]
     pub file: PathBuf,
     pub family: ModelFamily,
     /// Class name in transformers, as `LlamaForCausalLM`.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::config::Activation;
+
 /// Makes the enum and its table; the rows are the only list of families.
 macro_rules! families {
     ($($variant:ident, $name:literal, $model_type:literal, [$($architecture:literal),*], $code:expr, $encoder:literal, $sees:literal;)*) => {
@@ -140,6 +142,24 @@ impl ModelFamily {
     /// Images may stand among the tokens of a prompt.
     pub const fn sees(self) -> bool {
         self.facts().sees
+    }
+
+    /// Each head of q and k has a norm of its own.
+    pub fn head_norms(self) -> bool {
+        self.variation().is_some_and(|family| family.head_norms)
+    }
+
+    /// What its gated feed-forward blocks compute.
+    pub fn activation(self) -> Activation {
+        match self.variation() {
+            Some(Variation { gemma: true, .. }) => Activation::GeluTanh,
+            _ => Activation::Silu,
+        }
+    }
+
+    /// Layers may have experts in place of one feed-forward block.
+    pub const fn has_experts(self) -> bool {
+        matches!(self, ModelFamily::Mixtral | ModelFamily::Qwen3Moe)
     }
 
     /// In what a family of decoders with gated feed-forward blocks differs from a Llama; `None` for a family of

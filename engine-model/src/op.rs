@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 /// Makes the enum and its table; the rows are the only list of ops.
@@ -52,7 +53,7 @@ ops! {
     /// The gated block of Gemma.
     GeluMul = "gelu_mul" [],
     /// Which experts a token goes to, and with what weight.
-    Route = "route" [],
+    Route = "route" [Head],
     /// Products of rows with the matrices of their experts.
     GroupedMatmul = "grouped_matmul" [Weights],
     /// Outputs of a row's experts, added up.
@@ -96,7 +97,7 @@ pub enum FactKind {
 pub enum Fact {
     /// Instruction set or architecture, in lower case and without underscores: `avx2`, `sm90`.
     Unit(String),
-    /// A number format: of weights, output matrix or cache.
+    /// A number format: of activations where they are not f32, of weights, output matrix or cache.
     Format(&'static str),
     HeadDim(u64),
     Block(u64),
@@ -136,11 +137,22 @@ impl Serialize for Op {
 }
 
 /// One kernel by its facts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Kernel {
     pub op: Op,
     /// The unit first, the others in the order of [`Op::facts`].
     pub facts: Vec<Fact>,
+}
+
+/// With the symbol beside what it is made of.
+impl Serialize for Kernel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut kernel = serializer.serialize_struct("Kernel", 3)?;
+        kernel.serialize_field("op", &self.op)?;
+        kernel.serialize_field("symbol", &self.symbol())?;
+        kernel.serialize_field("facts", &self.facts)?;
+        kernel.end()
+    }
 }
 
 impl Kernel {

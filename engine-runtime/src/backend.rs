@@ -95,6 +95,12 @@ pub trait Backend: Sized + Send + 'static {
         None
     }
 
+    /// Makes room for what ops keep while they run, so that it never grows under a request; `bytes` are those of the
+    /// largest op that will be launched.
+    fn reserve_scratch(&mut self, bytes: usize) {
+        let _ = bytes;
+    }
+
     /// Forgets launches that have not run, and what their tickets stand for. The engine calls it after a launch
     /// failed or panicked, before it launches again.
     fn abandon(&mut self) {}

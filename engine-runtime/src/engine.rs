@@ -4,6 +4,7 @@
 //! Everything before the commit can be taken back by not committing, which is how a request that makes a step fail is
 //! found and failed alone. Clock, device and randomness are the caller's.
 
+mod budget;
 mod clock;
 mod event;
 mod executor;
@@ -13,6 +14,7 @@ mod isolation;
 mod open;
 mod stats;
 
+pub use budget::{Budget, Shortage};
 pub use clock::{Clock, Times};
 pub use event::{Event, Failure, FinishReason, StopReason};
 pub use open::{EngineOptions, MAX_QUEUE, OpenError};

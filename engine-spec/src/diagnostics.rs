@@ -131,6 +131,12 @@ impl Diagnostic {
         self
     }
 
+    /// Several notes at once, or none.
+    pub fn notes(mut self, texts: impl IntoIterator<Item = String>) -> Diagnostic {
+        self.notes.extend(texts);
+        self
+    }
+
     pub fn help(mut self, text: impl Into<String>) -> Diagnostic {
         self.helps.push(text.into());
         self

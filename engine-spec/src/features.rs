@@ -12,14 +12,14 @@ mod cuda_graph;
 mod encoder_decoder;
 mod guided_decoding;
 mod logprobs;
-mod lora;
+pub(crate) mod lora;
 mod multi_step;
 mod multimodal;
 mod prefix_caching;
-mod prompt_adapter;
+pub(crate) mod prompt_adapter;
 mod prompt_logprobs;
 mod set;
-mod speculative_decoding;
+pub(crate) mod speculative_decoding;
 
 use std::fmt;
 

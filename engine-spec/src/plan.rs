@@ -6,6 +6,7 @@
 
 mod answers;
 mod ask;
+mod budget;
 mod decision;
 mod identity;
 mod kernels;
@@ -19,12 +20,13 @@ use serde::Serialize;
 
 use crate::diagnostics::Diagnostics;
 
-pub use answers::{Accepted, Answers, Backend, Dims, Isa, Model};
+pub use answers::{Accepted, Answers, Backend, Isa, Model};
 pub(crate) use ask::Ask;
+pub use budget::{Budget, Kv, Line};
 pub use decision::{Decision, Origin};
-pub use kernels::Kernel;
+pub use engine_model::Kernel;
 pub use limits::Limits;
-pub use memory::{KvMemory, MemoryReport};
+pub use memory::KvMemory;
 pub(crate) use resolve::resolve;
 
 /// What will be built: answers that no rule has anything against.

@@ -15,7 +15,7 @@ use crate::diagnostics::{Diagnostics, Source, Span};
 use crate::features::{Feature, FeatureSet};
 use crate::matrix::{CellId, Mode, Terms};
 use crate::model::{Dtype, ModelFamily, WeightFormat};
-use crate::shape::Shape;
+use crate::shape::Baked;
 use crate::target::TargetName;
 use crate::toolkit::Toolkit;
 
@@ -52,7 +52,7 @@ pub struct Model {
     pub family: Spanned<ModelFamily>,
     pub dtype: Option<Spanned<Dtype>>,
     pub weights: Option<Spanned<WeightFormat>>,
-    pub shape: Option<Spanned<Shape>>,
+    pub shape: Option<Spanned<Baked>>,
 }
 
 /// A feature that the file names.

@@ -22,7 +22,7 @@ use crate::diagnostics::{Code, Diagnostic, Diagnostics, Span};
 use crate::family::{BackendKind, Family};
 use crate::features::{Feature, FeatureSet};
 use crate::matrix::Matrix;
-use crate::plan::{Answers, Dims};
+use crate::plan::Answers;
 use crate::profile::Profile;
 
 /// One rule.
@@ -93,10 +93,8 @@ impl Case<'_> {
 
     /// Tokens of the vocabulary, where the profile has a shape.
     pub fn vocab(&self) -> Option<u64> {
-        match &self.plan.model.dims {
-            Dims::Baked(shape) => Some(shape.vocab),
-            Dims::Loaded => None,
-        }
+        let baked = self.plan.model.shape.baked();
+        baked.map(|baked| baked.config.dims.vocab as u64)
     }
 
     /// What is wrong with so many sequences for one prompt, if there are not as many places in a step.
@@ -147,6 +145,7 @@ const GENERAL: &[&Rule] = &[
     &formats::WEIGHTS,
     &heads::HEAD_SIZE,
     &formats::WEIGHTS_BUILT,
+    &formats::WEIGHTS_DTYPE,
     &target::TOOLKIT,
     &memory::WEIGHTS,
     &memory::SEQUENCE,
@@ -160,7 +159,9 @@ const GENERAL: &[&Rule] = &[
     &model::IMAGES,
     &model::ENCODER,
     &model::WINDOW,
-    &model::WINDOW_LENGTH,
+    &model::UNSERVED,
+    &model::CHECKPOINT,
+    &model::CROSS,
     &accept::KNOWN,
     &accept::UNUSED,
     &accept::TWICE,

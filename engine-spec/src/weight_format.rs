@@ -71,6 +71,21 @@ impl WeightFormat {
         }
     }
 
+    /// Whether a checkpoint must have been made in it: others round plain weights when they are loaded.
+    pub const fn is_made_beforehand(self) -> bool {
+        matches!(self, WeightFormat::Awq | WeightFormat::Gptq)
+    }
+
+    /// Whether vLLM's kernels for it take activations in `dtype`: those of the 4-bit formats take halves, AWQ's own
+    /// f16 alone (vLLM 0.6, `get_supported_act_dtypes` of each format).
+    pub const fn takes(self, dtype: Dtype) -> bool {
+        match self {
+            WeightFormat::Dense | WeightFormat::Int8 => true,
+            WeightFormat::Fp8 | WeightFormat::Gptq => !matches!(dtype, Dtype::F32),
+            WeightFormat::Awq => matches!(dtype, Dtype::F16),
+        }
+    }
+
     /// Whether this engine has it.
     pub const fn is_built(self) -> bool {
         matches!(self, WeightFormat::Dense)

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use engine_model::Op;
 use engine_spec::{Arch, Machine, Manifest, Preview, Profile};
 
 const MACHINE: Machine = Machine::imagined(Arch::X86V4Bf16);
@@ -108,12 +109,17 @@ fn an_op_is_in_the_plan_if_the_model_or_a_feature_needs_it() {
             .collect::<Vec<_>>()
     };
     for (op, family, features, wanted) in [
-        ("matmul", "llama", "", true),
-        ("head_norm", "llama", "", false),
-        ("head_norm", "qwen3", "", true),
-        ("logprobs", "llama", "", false),
-        ("logprobs", "llama", "logprobs = true", true),
-        ("logprobs", "llama", "prompt-logprobs = true", true),
+        (Op::Matmul, "llama", "", true),
+        (Op::HeadNorm, "llama", "", false),
+        (Op::HeadNorm, "qwen3", "", true),
+        (Op::SiluMul, "llama", "", true),
+        (Op::SiluMul, "gemma3", "", false),
+        (Op::GeluMul, "gemma3", "", true),
+        (Op::GroupedMatmul, "mixtral", "", true),
+        (Op::GroupedMatmul, "qwen3", "", false),
+        (Op::Logprobs, "llama", "", false),
+        (Op::Logprobs, "llama", "logprobs = true", true),
+        (Op::Logprobs, "llama", "prompt-logprobs = true", true),
     ] {
         assert_eq!(
             ops(family, features).contains(&op),

@@ -231,3 +231,61 @@ fn rustc_switches_on_what_the_list_says_and_nothing_more() {
         assert_eq!(more, listed, "{arch}");
     }
 }
+
+/// Numbers and words of a shape are exchanged for others; whatever comes of it is counted with, or refused, without a
+/// panic.
+#[test]
+fn no_shape_breaks_reader_rules_or_budget() {
+    const WORDS: &[&str] = &[
+        "0",
+        "1",
+        "-1",
+        "7",
+        "256",
+        "4096",
+        "100000",
+        "1048576",
+        "16777216",
+        "4294967296",
+        "18446744073709551615",
+        "1e300",
+        "0.5",
+        "null",
+        "true",
+        "\"x\"",
+        "[]",
+        "{}",
+        "[\"LlamaForCausalLM\"]",
+    ];
+    let mut number = numbers(11);
+    let folder = std::env::temp_dir().join(format!("lathe-shapes-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("shape.json");
+    let mut planned = 0;
+    for entry in std::fs::read_dir("../tests/profiles/shapes").unwrap() {
+        let original = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let original: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&original).unwrap();
+        for _ in 0..40 {
+            let mut shape = original.clone();
+            for _ in 0..=number(3) {
+                let key = shape.keys().nth(number(shape.len())).unwrap().clone();
+                let word = WORDS[number(WORDS.len())];
+                shape.insert(key, serde_json::from_str(word).unwrap());
+            }
+            std::fs::write(&file, serde_json::to_string(&shape).unwrap()).unwrap();
+            for target in ["l4", "native", "mi300x"] {
+                let text = format!(
+                    "name = \"x\"\ntarget = \"{target}\"\n[model]\nfamily = \"llama\"\nshape = \"{}\"\n",
+                    file.display()
+                );
+                if let Ok((plan, _)) = engine_spec::check("x.toml", &text, &MACHINE).preview() {
+                    assert!(plan.budget().is_some() && !plan.kernels().is_empty());
+                    planned += 1;
+                }
+            }
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(planned > 0, "some shapes are still sound");
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::builder::RangedU64ValueParser;
 use engine_runtime::backend::{Backend, DeviceOptions};
 use engine_runtime::checkpoint::Checkpoint;
-use engine_runtime::engine::{Engine, EngineOptions};
+use engine_runtime::engine::{Budget, Engine, EngineOptions};
 use engine_runtime::model::Model;
 use engine_runtime::text::{ByteText, Detokenize};
 use engine_runtime::tokenizer::Tokenizer;
@@ -72,6 +72,9 @@ impl ModelFlags {
     ) -> Result<Engine<R>, Failure> {
         let limits = self.limits::<R>(checkpoint);
         let mut device = self.device::<R>()?;
+        // Before anything is read: what does not fit must not be found out when the system ends the process.
+        let fit = R::Model::check(checkpoint, &limits)?;
+        Budget::of::<R>(&fit, &limits).hold(device.free_memory())?;
         let bar = progress_bar("loading", "bytes");
         let model = R::Model::load(&mut device, checkpoint, &limits, &mut |done, total| {
             bar.set_length(total);

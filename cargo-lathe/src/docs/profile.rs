@@ -9,7 +9,7 @@ use engine_spec::toolkit::Toolkit;
 use engine_spec::{Arch, Family, Feature, TargetName};
 
 use super::page::Page;
-use crate::plan::size;
+use engine_model::Bytes;
 
 /// The page as Markdown.
 pub fn profile() -> String {
@@ -208,7 +208,7 @@ pub fn host(host: HostKind) -> &'static str {
 
 /// A device's memory as its driver reports it.
 pub fn memory(memory: Memory) -> String {
-    let size = memory.reported().map(size);
+    let size = memory.reported().map(|bytes| Bytes(bytes).to_string());
     match (memory, size) {
         (Memory::Machine, _) | (_, None) => "-".to_owned(),
         (Memory::Own(_), Some(size)) => size,

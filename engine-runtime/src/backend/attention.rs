@@ -33,6 +33,15 @@ pub struct CacheShape {
     pub head_dim: usize,
 }
 
+impl CacheShape {
+    /// Vectors of keys and of values, each of one head at one position; more than any machine has where they cannot be
+    /// counted.
+    pub fn vectors(self) -> usize {
+        let sizes = [self.layers, self.blocks, self.block_size, self.kv_heads];
+        sizes.into_iter().fold(2, usize::saturating_mul)
+    }
+}
+
 /// Which rows attend to what: the sequences of a batch, in row order.
 ///
 /// The query at row `query_start[s] + i` of sequence `s` has position `context_len[s] - query_len(s) + i` and attends

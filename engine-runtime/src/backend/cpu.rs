@@ -97,12 +97,16 @@ impl<I: Isa> Backend for Cpu<I> {
         machine::free_memory()
     }
 
+    fn reserve_scratch(&mut self, bytes: usize) {
+        self.scratch.reserve(bytes);
+    }
+
     fn alloc<T: Element>(
         &mut self,
         what: &'static str,
         len: usize,
     ) -> Result<Array<T>, DeviceError> {
-        Array::new(what, len)
+        Array::reserved(&mut self.pool, what, len)
     }
 
     fn upload<T: Element>(

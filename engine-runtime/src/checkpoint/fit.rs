@@ -36,6 +36,8 @@ pub struct Memory {
     pub kv_per_token: u64,
     /// Activations of a step of the largest size.
     pub activations: u64,
+    /// What its matrix products lay out their rows in.
+    pub scratch: u64,
 }
 
 impl Fit {

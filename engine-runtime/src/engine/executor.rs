@@ -5,6 +5,7 @@
 
 use crate::backend::{Attention, Backend, CacheShape, CopyBlocks, DeviceError};
 use crate::batch::{Batch, Capacity, DeviceBatch};
+use crate::dtype::CacheFormat;
 use crate::model::Model;
 use crate::parts::Output;
 use crate::recipe::{Array, Cache, Recipe};
@@ -61,15 +62,28 @@ impl<R: Recipe> Executor<R> {
         cache: CacheShape,
         capacity: Capacity,
     ) -> Result<Self, DeviceError> {
+        let vector = R::Cache::bytes(cache.head_dim);
+        let cache_bytes = cache.vectors().saturating_mul(vector);
         let vocab = model.shape().vocab;
         model.prepare(&mut device, capacity)?;
         let slots = (0..Self::DEPTH)
             .map(|_| Slot::alloc(&mut device, capacity))
             .collect::<Result<_, _>>()?;
+        let logits = device.alloc("logits", capacity.logits_rows * vocab)?;
+        let sampler = DeviceSampler::alloc(&mut device, capacity.table_rows, vocab)?;
+        // The largest comes last, when the rest of what is free is known.
+        if let Some(free) = device.free_memory()
+            && u64::try_from(cache_bytes).is_ok_and(|bytes| bytes > free)
+        {
+            return Err(DeviceError::OutOfMemory {
+                what: "the cache of keys and values",
+                bytes: cache_bytes,
+            });
+        }
         Ok(Self {
             cache: device.cache(cache)?,
-            logits: device.alloc("logits", capacity.logits_rows * vocab)?,
-            sampler: DeviceSampler::alloc(&mut device, capacity.table_rows, vocab)?,
+            logits,
+            sampler,
             slots,
             next: 0,
             device,

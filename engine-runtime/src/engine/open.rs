@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::{Clock, Engine, Executor, RequestId, Stats};
-use crate::backend::{Backend, CacheShape, DeviceError};
+use crate::backend::{CacheShape, DeviceError};
 use crate::batch::Capacity;
 use crate::dtype::CacheFormat;
 use crate::model::{Model, ModelShape};
@@ -114,7 +114,7 @@ impl<R: Recipe> Engine<R> {
             let vocab = shape.vocab;
             return Err(OpenError::Eos { token, vocab });
         }
-        let blocks = blocks::<R>(&limits, &shape, device.free_memory())?;
+        let blocks = blocks::<R>(&limits, &shape)?;
         let cache = CacheShape {
             layers: shape.layers,
             blocks,
@@ -217,18 +217,14 @@ fn check<R: Recipe>(limits: &Limits, shape: &ModelShape) -> Result<(), OpenError
 }
 
 /// Blocks of the cache.
-fn blocks<R: Recipe>(
-    limits: &Limits,
-    shape: &ModelShape,
-    free: Option<u64>,
-) -> Result<usize, OpenError> {
+fn blocks<R: Recipe>(limits: &Limits, shape: &ModelShape) -> Result<usize, OpenError> {
     let position = 2 * shape.layers * shape.kv_heads * R::Cache::bytes(shape.head_dim);
     let block = (position * limits.block_size) as u64;
     let per_seq = limits.max_model_len.div_ceil(limits.block_size);
-    let wanted = (limits.max_seqs * per_seq) as u64 * block;
+    let wanted = ((limits.max_seqs * per_seq) as u64).saturating_mul(block);
     let memory = match limits.kv_memory {
         KvMemory::Bytes(bytes) => bytes,
-        KvMemory::Needed => free.map_or(wanted, |free| wanted.min(free / 2)),
+        KvMemory::Needed => wanted,
         KvMemory::Within(bytes) => wanted.min(bytes),
     };
     let blocks = memory / block;

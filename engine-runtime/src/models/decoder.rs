@@ -23,7 +23,7 @@ use source::Source;
 
 use super::rope::angles;
 use super::shape::{self, Shape};
-use crate::backend::{DeviceError, Head, Norm, Projection, RopeTable, RouteWeights};
+use crate::backend::{Backend, DeviceError, Head, Norm, Projection, RopeTable, RouteWeights};
 use crate::batch::{Capacity, DeviceBatch};
 use crate::checkpoint::{Checkpoint, CheckpointError, Fit, LoadError};
 use crate::dtype::WeightFormat;
@@ -159,6 +159,7 @@ impl<R: Recipe, F: Family, S: Shape> Model<R> for Decoder<R, F, S> {
     }
 
     fn prepare(&mut self, device: &mut R::Backend, capacity: Capacity) -> Result<(), DeviceError> {
+        device.reserve_scratch(self.widths.scratch(capacity.rows));
         self.activations = Some(Activations::alloc(device, self.widths, capacity)?);
         Ok(())
     }

@@ -3,7 +3,8 @@
 use super::types::{Module, Type};
 use crate::features::Feature;
 use crate::model::{Dtype, WeightFormat};
-use crate::plan::{Answers, Backend, Dims, Isa};
+use crate::plan::{Answers, Backend, Isa};
+use crate::shape::Shape;
 
 /// One associated type and what it is bound to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,9 +140,9 @@ fn model(plan: &Answers) -> Type {
         .code()
         .map_or_else(|| camel(family.name()), |code| code.name().to_owned());
     let model = Type::of(MODELS, code).with(Type::local("Self"));
-    match &plan.model.dims {
-        Dims::Loaded => model,
-        Dims::Baked(_) => model.with(Type::local(BAKED)),
+    match &plan.model.shape {
+        Shape::Loaded => model,
+        Shape::Baked(_) => model.with(Type::local(BAKED)),
     }
 }
 

@@ -5,18 +5,18 @@ use quote::quote;
 
 use super::bindings::{BAKED, Binding, Constant, StandsFor};
 use super::types::{Imports, Type, ident};
-use crate::plan::{Answers, Dims, KvMemory, Limits};
-use crate::shape::Shape;
+use crate::plan::{Answers, KvMemory, Limits};
+use crate::shape::{Baked, Shape};
 
 /// The recipe of `build`, in a block of its own so that its imports stay there.
 pub fn of(plan: &Answers, build: &Ident, about: TokenStream) -> TokenStream {
     let mut imports = Imports::default();
-    let dims = match &plan.model.dims {
-        Dims::Loaded => TokenStream::new(),
-        Dims::Baked(shape) => baked(shape, &mut imports),
+    let dims = match &plan.model.shape {
+        Shape::Loaded => TokenStream::new(),
+        Shape::Baked(shape) => baked(shape, &mut imports),
     };
     let constants = super::constants(plan);
-    let limits = limits(&plan.limits, kv_memory(plan));
+    let limits = limits(&plan.limits);
     let recipe = Recipe {
         about,
         profile: &plan.name,
@@ -34,12 +34,12 @@ pub fn smallest(build: &Ident) -> TokenStream {
         max_seqs: 1,
         max_batched_tokens: 1,
         block_size: 1,
-        kv_memory: KvMemory::Bytes(1),
+        kv_memory: KvMemory::Needed,
     };
     let recipe = Recipe {
         about: TokenStream::new(),
         profile: "",
-        limits: limits(&one, quote! { KvMemory::Needed }),
+        limits: limits(&one),
         constants: &[],
         bindings: &super::bindings::smallest(),
     };
@@ -112,14 +112,15 @@ fn constant(constant: &Constant) -> TokenStream {
     quote! { const #name: #settings = #settings { #(#keys: #values),* }; }
 }
 
-fn limits(limits: &Limits, kv_memory: TokenStream) -> TokenStream {
+fn limits(limits: &Limits) -> TokenStream {
     let Limits {
         max_model_len,
         max_seqs,
         max_batched_tokens,
         block_size,
-        kv_memory: _,
+        kv_memory,
     } = *limits;
+    let kv_memory = self::kv_memory(kv_memory);
     let [len, seqs, tokens, block] =
         [max_model_len, max_seqs, max_batched_tokens, block_size].map(number);
     quote! {
@@ -133,37 +134,37 @@ fn limits(limits: &Limits, kv_memory: TokenStream) -> TokenStream {
     }
 }
 
-/// Bytes where the plan has them; a share of the device where only the engine can know what its weights take.
-fn kv_memory(plan: &Answers) -> TokenStream {
-    match (plan.limits.kv_memory, plan.device_memory()) {
-        (KvMemory::Bytes(bytes), _) => {
+fn kv_memory(memory: KvMemory) -> TokenStream {
+    match memory {
+        KvMemory::Needed => quote! { KvMemory::Needed },
+        KvMemory::Bytes(bytes) => {
             let bytes = size(bytes);
             quote! { KvMemory::Bytes(#bytes) }
         }
-        (KvMemory::DeviceShare { percent }, Some(device)) => {
-            let bytes = size(device / 100 * percent);
+        KvMemory::Within(bytes) => {
+            let bytes = size(bytes);
             quote! { KvMemory::Within(#bytes) }
         }
-        (KvMemory::DeviceShare { .. }, None) => quote! { KvMemory::Needed },
     }
 }
 
 /// The dimensions as constants.
-fn baked(shape: &Shape, imports: &mut Imports) -> TokenStream {
+fn baked(shape: &Baked, imports: &mut Imports) -> TokenStream {
     for name in ["Dims", "Shape"] {
         imports.add(&Type::of(&["models"], name));
     }
     let baked = ident(BAKED);
+    let dims = &shape.config.dims;
     let [layers, hidden, heads, kv_heads, head_dim, ffn, vocab] = [
-        shape.layers,
-        shape.hidden,
-        shape.heads,
-        shape.kv_heads,
-        shape.head_dim,
-        shape.ffn,
-        shape.vocab,
+        dims.layers,
+        dims.hidden,
+        dims.q_heads,
+        dims.kv_heads,
+        dims.head_dim,
+        dims.ffn,
+        dims.vocab,
     ]
-    .map(number);
+    .map(Literal::usize_unsuffixed);
     quote! {
         pub struct #baked;
 

@@ -66,17 +66,7 @@ pub struct Model {
     pub family: ModelFamily,
     pub dtype: Dtype,
     pub weights: WeightFormat,
-    pub dims: Dims,
-}
-
-/// When the model's dimensions are known.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Dims {
-    /// Read from the checkpoint when the engine starts.
-    Loaded,
-    /// Constants of the binary.
-    Baked(Shape),
+    pub shape: Shape,
 }
 
 /// An unknown pair that the profile takes.

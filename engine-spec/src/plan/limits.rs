@@ -1,11 +1,12 @@
 //! Limits: how much at once.
 
-use super::{Dims, KvMemory, Model};
+use super::{KvMemory, Model};
 use crate::family::BackendKind;
 use crate::features;
 use crate::profile::fields::MOST;
 use crate::profile::{Profile, Spanned, Values};
 use crate::settings::{Answer, settings};
+use crate::shape::Shape;
 
 settings! {
     /// How much at once.
@@ -20,7 +21,8 @@ settings! {
         /// tokens in a KV block, a power of two
         block_size: u64(1..=MOST) = 16,
         /// memory for keys and values, as in "8GiB"
-        kv_memory: KvMemory = known.kv_memory() => "4GiB on a CPU, else what is left of 90 % of the device",
+        kv_memory: KvMemory = KvMemory::Needed
+            => "on a CPU what max-seqs sequences of max-model-len tokens take, else what the rest leaves of 90 % of the device",
     }
 }
 
@@ -34,9 +36,9 @@ pub(crate) struct Known<'a> {
 impl Known<'_> {
     /// A model's own limit is not taken whole without being asked for: keys and values for it fit few devices.
     fn model_len(&self) -> u64 {
-        match &self.model.dims {
-            Dims::Baked(shape) => shape.max_positions.min(8192),
-            Dims::Loaded => 4096,
+        match &self.model.shape {
+            Shape::Baked(baked) => 8192.min(baked.config.max_positions as u64),
+            Shape::Loaded => 4096,
         }
     }
 
@@ -51,13 +53,6 @@ impl Known<'_> {
     fn step(&self, max_model_len: u64) -> u64 {
         let whole = || max_model_len.max(2048);
         features::chunked_prefill::step(self.profile).unwrap_or_else(whole)
-    }
-
-    fn kv_memory(&self) -> KvMemory {
-        match self.backend {
-            BackendKind::Cpu => KvMemory::Bytes(4 << 30),
-            BackendKind::Cuda | BackendKind::Hip => KvMemory::DeviceShare { percent: 90 },
-        }
     }
 }
 
@@ -76,9 +71,8 @@ impl Answer for KvMemory {
             KvMemory::Bytes(bytes) if bytes.trailing_zeros() >= 30 => format!("{}GiB", bytes >> 30),
             // A profile says whole mebibytes, at least.
             KvMemory::Bytes(bytes) => format!("{}MiB", bytes >> 20),
-            KvMemory::DeviceShare { percent } => {
-                format!("what the weights leave of {percent} % of the device")
-            }
+            KvMemory::Needed => "what max-seqs of max-model-len take".to_owned(),
+            KvMemory::Within(bytes) => format!("what the rest leaves of {}MiB", bytes >> 20),
         }
     }
 }

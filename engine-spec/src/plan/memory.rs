@@ -1,107 +1,64 @@
-//! How much memory a plan takes, and how many sequences fit.
+//! How much memory keys and values get, and what of a device is there to be shared out.
 
 use serde::Serialize;
 
-use super::{Answers, Dims};
-use crate::model::Dtype;
-use crate::shape::Shape;
+use super::Answers;
+use crate::family::BackendKind;
+use crate::sku::Memory;
 use crate::target::TargetName;
 
 /// How much memory keys and values get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KvMemory {
-    /// So many bytes at most.
+    /// What `max-seqs` sequences of `max-model-len` tokens take in the model that is opened.
+    Needed,
+    /// So many bytes.
     Bytes(u64),
-    /// What weights leave of this share of the device's memory.
-    DeviceShare { percent: u64 },
+    /// What everything else leaves of so many bytes, which the engine counts when it knows the model.
+    Within(u64),
 }
 
-/// What is known about a plan's memory. All sizes are in bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "known")]
-pub enum MemoryReport {
-    /// The model's shape is read from the checkpoint: only the engine can count.
-    AtStart,
-    /// The shape is known, the memory of the device is not: an architecture or a family is the target.
-    Model {
-        weights: u64,
-        kv_per_token: u64,
-        kv_per_block: u64,
-    },
-    /// Everything.
-    Device {
-        weights: u64,
-        kv_per_token: u64,
-        kv_per_block: u64,
-        /// For keys and values, after weights; 0 if they leave nothing.
-        kv_pool: u64,
-        blocks: u64,
-        /// Sequences of `max-model-len` tokens that fit at once, at most `max-seqs`.
-        full_sequences: u64,
-    },
-}
+/// Percent of a device that stay free: for the driver's context, for what allocation loses, and for other programs.
+/// vLLM's `gpu_memory_utilization` of 0.9 leaves as much.
+const RESERVE: u64 = 10;
+/// The same of memory that the host's programs live in too.
+const RESERVE_SHARED: u64 = 25;
 
 impl Answers {
-    /// Counts weights and KV blocks, as far as shape and device are known. Keys and values are kept in the model's
-    /// dtype.
-    pub fn memory(&self) -> MemoryReport {
-        let Dims::Baked(shape) = &self.model.dims else {
-            return MemoryReport::AtStart;
+    /// The device's memory in bytes, as its driver reports it, where the target is one with memory of its own.
+    pub fn device_memory(&self) -> Option<u64> {
+        self.memory()?.reported()
+    }
+
+    /// Bytes of the device that stay free.
+    pub fn reserve(&self) -> u64 {
+        let percent = match self.memory() {
+            Some(Memory::Shared(_)) => RESERVE_SHARED,
+            _ => RESERVE,
         };
-        let weights = weight_bytes(shape, self);
-        let kv_per_token = shape.kv_per_token() * self.model.dtype.bytes();
-        let kv_per_block = kv_per_token.saturating_mul(self.limits.block_size);
-        let Some(kv_pool) = self.kv_pool(weights) else {
-            return MemoryReport::Model {
-                weights,
-                kv_per_token,
-                kv_per_block,
-            };
-        };
-        let blocks = kv_pool / kv_per_block;
-        let blocks_a_sequence = self.limits.max_model_len.div_ceil(self.limits.block_size);
-        let full_sequences = (blocks / blocks_a_sequence).min(self.limits.max_seqs);
-        MemoryReport::Device {
-            weights,
-            kv_per_token,
-            kv_per_block,
-            kv_pool,
-            blocks,
-            full_sequences,
+        self.device_memory().unwrap_or(0) / 100 * percent
+    }
+
+    /// Bytes that weights, activations, keys and values may take together.
+    pub fn usable_memory(&self) -> Option<u64> {
+        Some(self.device_memory()? - self.reserve())
+    }
+
+    /// What `kv-memory` comes to where the profile does not say.
+    pub(super) fn kv_memory(&self) -> KvMemory {
+        match (self.budget(), self.usable_memory()) {
+            _ if self.backend.kind() == BackendKind::Cpu => KvMemory::Needed,
+            (_, None) => KvMemory::Needed,
+            (Some(budget), Some(usable)) => KvMemory::Bytes(usable.saturating_sub(budget.used())),
+            (None, Some(usable)) => KvMemory::Within(usable),
         }
     }
 
-    /// The device's memory in bytes, as its driver reports it, where the target is one with memory of its own.
-    pub fn device_memory(&self) -> Option<u64> {
+    fn memory(&self) -> Option<Memory> {
         match self.target.name {
-            TargetName::Sku(sku) => sku.memory.reported(),
+            TargetName::Sku(sku) => Some(sku.memory),
             TargetName::Native | TargetName::Arch(_) | TargetName::Family(_) => None,
         }
     }
-
-    /// Bytes for keys and values, if that can be known.
-    fn kv_pool(&self, weights: u64) -> Option<u64> {
-        match self.limits.kv_memory {
-            KvMemory::Bytes(bytes) => Some(bytes),
-            KvMemory::DeviceShare { percent } => {
-                let usable = self.device_memory()? / 100 * percent;
-                Some(usable.saturating_sub(weights))
-            }
-        }
-    }
-}
-
-/// Linear layers in the weight format, everything else in the model's dtype. A 4-bit format has an f16 scale and a
-/// 4-bit zero for each 128 weights, as AWQ and GPTQ checkpoints do: 20 bits more.
-fn weight_bytes(shape: &Shape, plan: &Answers) -> u64 {
-    let bits = plan.model.weights.bits(plan.model.dtype);
-    let linear = shape.linear_weights();
-    let scales = if bits == 4 {
-        linear / 128 * (8 * Dtype::F16.bytes() + 4) / 8
-    } else {
-        0
-    };
-    let plain = (shape.embedding_weights() + shape.norm_weights()) * plan.model.dtype.bytes();
-    linear * bits / 8 + scales + plain
 }

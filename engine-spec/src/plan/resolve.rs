@@ -3,7 +3,8 @@
 //! Resolving never fails: it answers as the profile asks, and the rules then judge profile and answers together.
 
 use super::limits::Known;
-use super::{Accepted, Answers, Ask, Backend, Dims, Isa, Limits, Model, Origin};
+use super::memory::KvMemory;
+use super::{Accepted, Answers, Ask, Backend, Decision, Isa, Limits, Model, Origin};
 use crate::arch::Arch;
 use crate::family::BackendKind;
 use crate::features::{self, Features};
@@ -11,7 +12,8 @@ use crate::machine::Machine;
 use crate::matrix::Mode;
 use crate::model::{Dtype, WeightFormat};
 use crate::profile::Profile;
-use crate::settings::Table;
+use crate::settings::{Answer, Table};
+use crate::shape::Shape;
 use crate::target::Target;
 use crate::toolkit::Toolkit;
 
@@ -42,7 +44,7 @@ pub(crate) fn resolve(profile: &Profile, machine: &Machine) -> Answers {
     };
     let features = Features::resolve(&mut ask, &known);
     let accepted = accepted(&mut ask);
-    Answers {
+    let mut answers = Answers {
         name,
         mode,
         target,
@@ -54,6 +56,27 @@ pub(crate) fn resolve(profile: &Profile, machine: &Machine) -> Answers {
         accepted,
         decisions: ask.decisions(),
         profile: profile.source.text.clone(),
+    };
+    settle(&mut answers);
+    answers
+}
+
+/// Gives keys and values what everything else leaves, unless the profile says how much they get.
+fn settle(answers: &mut Answers) {
+    let kv_memory = answers.kv_memory();
+    let decision = answers
+        .decisions
+        .iter_mut()
+        .find(|one| one.key == "limits.kv-memory");
+    if let Some(Decision { value, origin, .. }) = decision
+        && !matches!(origin, Origin::Line(_))
+    {
+        *value = kv_memory.words();
+        *origin = match kv_memory {
+            KvMemory::Needed => Origin::Default,
+            KvMemory::Bytes(_) | KvMemory::Within(_) => Origin::From("target"),
+        };
+        answers.limits.kv_memory = kv_memory;
     }
 }
 
@@ -110,23 +133,23 @@ fn model(ask: &mut Ask<'_>, target: &Target) -> Model {
         WeightFormat::Dense,
         Origin::Default,
     );
-    let dims = match &written.shape {
+    let shape = match &written.shape {
         Some(shape) => {
             let origin = ask.line(&shape.span);
             let value = format!("baked in from {}", shape.value.path);
             ask.record("model.shape", value, origin);
-            Dims::Baked(shape.value.clone())
+            Shape::Baked(Box::new(shape.value.clone()))
         }
         None => {
             ask.record("model.shape", "read from the checkpoint", Origin::Default);
-            Dims::Loaded
+            Shape::Loaded
         }
     };
     Model {
         family,
         dtype,
         weights,
-        dims,
+        shape,
     }
 }
 

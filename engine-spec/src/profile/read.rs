@@ -11,7 +11,7 @@ use crate::features::Feature;
 use crate::matrix::Mode;
 use crate::model::{Dtype, ModelFamily, WeightFormat};
 use crate::rules::reading;
-use crate::shape::Shape;
+use crate::shape::Baked;
 use crate::spell;
 use crate::toolkit::Toolkit;
 
@@ -197,7 +197,7 @@ fn model_section(
     let values = table::read(table, fields::MODEL.fields, &[], "`[model]`", span, found);
     let shape = values
         .text("shape")
-        .and_then(|path| match Shape::read(folder, path.value) {
+        .and_then(|path| match Baked::read(folder, path.value) {
             Ok(shape) => Some(Spanned {
                 value: shape,
                 span: path.span,
@@ -208,7 +208,7 @@ fn model_section(
                         reading::SHAPE,
                         format!("cannot use `{}` as the model's shape", path.value),
                     )
-                    .at(&path.span, error.to_string())
+                    .at(&path.span, error.reason.to_string())
                     .note("`shape` is a Hugging Face config.json, looked for beside the profile"),
                 );
                 None

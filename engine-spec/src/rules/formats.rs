@@ -26,6 +26,46 @@ pub static WEIGHTS_BUILT: Rule = Rule {
     check: Check::Case(weights_built),
 };
 
+pub static WEIGHTS_DTYPE: Rule = Rule {
+    code: Code(305),
+    name: "weights-dtype",
+    doc: "the kernels of a weight format take certain number formats: vLLM's for AWQ f16, those for GPTQ and fp8 halves",
+    check: Check::Case(weights_dtype),
+};
+
+fn weights_dtype(case: &Case<'_>, found: &mut Diagnostics) {
+    let (model, written) = (&case.plan.model, &case.profile.model);
+    let Some(weights) = &written.weights else {
+        return;
+    };
+    if case.plan.mode != Mode::Vllm || weights.value.takes(model.dtype) {
+        return;
+    }
+    let able = Dtype::ALL
+        .iter()
+        .filter(|other| weights.value.takes(**other) && other.runs_on(case.plan.target.arch));
+    let able: Vec<_> = able.map(|other| other.name()).collect();
+    let span = written
+        .dtype
+        .as_ref()
+        .map_or(&weights.span, |dtype| &dtype.span);
+    found.push(
+        Diagnostic::new(
+            WEIGHTS_DTYPE.code,
+            format!(
+                "`{}` weights do not multiply `{}`",
+                weights.value, model.dtype
+            ),
+        )
+        .at(span, format!("activations are {}", model.dtype))
+        .beside(
+            &weights.span,
+            "the kernels of vLLM for this format take others",
+        )
+        .help(format!("set dtype to one of {}", able.join(", "))),
+    );
+}
+
 fn dtype(case: &Case<'_>, found: &mut Diagnostics) {
     let (dtype, arch) = (case.plan.model.dtype, case.plan.target.arch);
     if dtype.runs_on(arch) {

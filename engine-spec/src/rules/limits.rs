@@ -2,7 +2,6 @@
 
 use super::{Case, Check, Rule};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
-use crate::plan::Dims;
 
 pub static STEP_SEQS: Rule = Rule {
     code: Code(504),
@@ -96,13 +95,12 @@ fn block_size(case: &Case<'_>, found: &mut Diagnostics) {
 }
 
 fn positions(case: &Case<'_>, found: &mut Diagnostics) {
-    let (Some(written), Dims::Baked(shape)) = (&case.profile.model.shape, &case.plan.model.dims)
-    else {
+    let Some(written) = &case.profile.model.shape else {
         return;
     };
     let len = case.plan.limits.max_model_len;
-    if len > shape.max_positions {
-        let most = shape.max_positions;
+    let most = written.value.config.max_positions as u64;
+    if len > most {
         found.push(
             Diagnostic::new(
                 POSITIONS.code,
@@ -112,7 +110,7 @@ fn positions(case: &Case<'_>, found: &mut Diagnostics) {
                 &case.limit("max-model-len", &written.span),
                 "past the model's last position",
             )
-            .beside(&written.span, format!("max_position_embeddings is {most}"))
+            .beside(&written.span, format!("{most} positions"))
             .help(format!("set max-model-len to {most} or less")),
         );
     }

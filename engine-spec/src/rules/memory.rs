@@ -1,14 +1,18 @@
-//! Whether weights, keys and values fit the device. Only where shape and device are known; the engine counts again
-//! when it starts.
+//! Whether everything fits the device: the plan's budget, held against one total.
+//!
+//! Only where shape and device are known; the engine counts again when it starts. All rules count with the same lines
+//! and the same reserve, so that a profile which asks for less is never refused where one that asks for more is taken.
+
+use engine_model::Bytes;
 
 use super::{Case, Check, Rule};
-use crate::diagnostics::{Code, Diagnostic, Diagnostics};
-use crate::plan::{KvMemory, MemoryReport};
+use crate::diagnostics::{Code, Diagnostic, Diagnostics, Span};
+use crate::plan::{Budget, KvMemory};
 
 pub static WEIGHTS: Rule = Rule {
     code: Code(501),
     name: "memory-weights",
-    doc: "the model's weights must fit the device's memory",
+    doc: "weights, and what a step takes beside keys and values, must fit the device's memory",
     check: Check::Case(weights),
 };
 
@@ -22,135 +26,157 @@ pub static SEQUENCE: Rule = Rule {
 pub static POOL: Rule = Rule {
     code: Code(503),
     name: "memory-pool",
-    doc: "weights and the `kv-memory` that a profile asks for must fit the device's memory together",
+    doc: "the `kv-memory` that a profile asks for must fit the device's memory beside everything else",
     check: Check::Case(pool),
 };
 
-/// Bytes in words, with one digit after the point.
-pub fn in_words(bytes: u64) -> String {
-    let (shift, name) = match bytes {
-        0x4000_0000.. => (30, "GiB"),
-        0x10_0000.. => (20, "MiB"),
-        _ => (10, "KiB"),
-    };
-    let tenths = (u128::from(bytes) * 10) >> shift;
-    format!("{}.{} {name}", tenths / 10, tenths % 10)
-}
-
 fn weights(case: &Case<'_>, found: &mut Diagnostics) {
-    let (Some(bytes), Some(device)) = (weight_bytes(case), case.plan.device_memory()) else {
+    let Some(budget) = case.plan.budget() else {
         return;
     };
-    let shape = shape_span(case);
-    if bytes > device {
-        found.push(
-            Diagnostic::new(
-                WEIGHTS.code,
-                format!(
-                    "the weights take {}, the device has {}",
-                    in_words(bytes),
-                    in_words(device)
-                ),
-            )
+    let Some(usable) = budget.usable().filter(|usable| budget.used() > *usable) else {
+        return;
+    };
+    let weights = budget.lines.first().map_or(0, |line| line.bytes);
+    let (title, help) = match weights > usable {
+        true => (
+            format!(
+                "the weights take {}, the device has {} for the engine",
+                Bytes(weights),
+                Bytes(usable)
+            ),
+            "use a smaller model, a smaller weight format, or a device with more memory",
+        ),
+        false => (
+            format!(
+                "weights and a step take {}, the device has {} for the engine",
+                Bytes(budget.used()),
+                Bytes(usable)
+            ),
+            "lower max-batched-tokens or max-seqs, or use a device with more memory",
+        ),
+    };
+    found.push(
+        Diagnostic::new(WEIGHTS.code, title)
             .at(
-                &shape,
-                format!("{} in {}", in_words(bytes), case.plan.model.dtype),
+                &shape_span(case),
+                format!("{} in {}", Bytes(weights), case.plan.model.dtype),
             )
             .beside(&case.profile.target.span, case.plan.target.describe())
-            .help("use a smaller model, a smaller weight format, or a device with more memory"),
-        );
-    }
+            .note(lines(&budget))
+            .notes(reserve(case))
+            .help(help),
+    );
 }
 
 fn sequence(case: &Case<'_>, found: &mut Diagnostics) {
-    let MemoryReport::Device {
-        weights,
-        kv_per_token,
-        kv_pool,
-        full_sequences: 0,
-        ..
-    } = case.plan.memory()
-    else {
+    let Some(budget) = case.plan.budget() else {
         return;
     };
-    if case
-        .plan
-        .device_memory()
-        .is_some_and(|device| weights > device)
-    {
+    let fits_at_all = budget.usable().is_none_or(|usable| budget.used() <= usable);
+    if budget.kv.full_sequences > 0 || !fits_at_all {
         return;
     }
     let shape = shape_span(case);
-    let len = case.plan.limits.max_model_len;
-    let one = kv_per_token.saturating_mul(len);
-    let span = case.limit("max-model-len", &shape);
-    let fits = kv_pool / kv_per_token / case.plan.limits.block_size * case.plan.limits.block_size;
+    let limits = &case.plan.limits;
+    let len = limits.max_model_len;
+    let one = budget.kv.per_sequence;
+    let fits = budget.kv.blocks * limits.block_size;
+    let written = case.profile.limits.span("kv-memory");
     let mut diagnostic = Diagnostic::new(
         SEQUENCE.code,
         format!(
             "one sequence of {len} tokens takes {}, and {} are there",
-            in_words(one),
-            in_words(kv_pool)
+            Bytes(one),
+            Bytes(budget.kv.pool)
         ),
     )
-    .at(&span, format!("{} a token", in_words(kv_per_token)));
-    diagnostic = match case.profile.limits.span("kv-memory") {
+    .at(
+        &case.limit("max-model-len", &shape),
+        format!("{} a token", Bytes(budget.kv.per_token)),
+    );
+    diagnostic = match written {
         Some(memory) => diagnostic.beside(memory, "all the memory for keys and values"),
         None => diagnostic.beside(&case.profile.target.span, case.plan.target.describe()),
     };
-    let less = match (fits, case.profile.limits.span("kv-memory")) {
-        (0, _) => "use a smaller model, or more memory".to_owned(),
-        (_, Some(_)) => format!("set max-model-len to {fits} or less, or kv-memory to more"),
-        (_, None) => {
-            format!("set max-model-len to {fits} or less, or use a device with more memory")
-        }
+    let shorter = (fits > 0).then(|| format!("set max-model-len to {fits} or less"));
+    // Where the device has room for it, the profile's own figure is what stands in the way.
+    let room = budget
+        .left()
+        .is_none_or(|left| mebibytes(one) << 20 <= left);
+    let more = (written.is_some() && room)
+        .then(|| format!("set kv-memory to \"{}MiB\" or more", mebibytes(one)));
+    let help = match (more, shorter) {
+        (Some(more), _) => more,
+        (None, Some(shorter)) => format!("{shorter}, or use a device with more memory"),
+        (None, None) => "use a smaller model, or a device with more memory".to_owned(),
     };
-    found.push(
-        diagnostic
-            .note(format!("the weights take {}", in_words(weights)))
-            .help(less),
-    );
+    found.push(diagnostic.note(lines(&budget)).help(help));
 }
 
 fn pool(case: &Case<'_>, found: &mut Diagnostics) {
-    let (Some(weights), Some(device)) = (weight_bytes(case), case.plan.device_memory()) else {
+    let (Some(budget), Some(span)) = (case.plan.budget(), case.profile.limits.span("kv-memory"))
+    else {
         return;
     };
-    let (KvMemory::Bytes(pool), Some(span)) = (
-        case.plan.limits.kv_memory,
-        case.profile.limits.span("kv-memory"),
-    ) else {
+    let (Some(left), Some(usable)) = (budget.left(), budget.usable()) else {
         return;
     };
-    if weights <= device && weights.saturating_add(pool) > device {
-        found.push(
-            Diagnostic::new(
-                POOL.code,
-                format!(
-                    "weights and keys take {}, the device has {}",
-                    in_words(weights.saturating_add(pool)),
-                    in_words(device)
-                ),
-            )
-            .at(span, format!("{} for keys and values", in_words(pool)))
-            .beside(&case.profile.target.span, case.plan.target.describe())
-            .note(format!("the weights take {}", in_words(weights)))
-            .help(format!(
-                "set kv-memory to {} MiB or less, or leave it out",
-                (device - weights) >> 20
-            )),
-        );
+    let KvMemory::Bytes(pool) = case.plan.limits.kv_memory else {
+        return;
+    };
+    if budget.used() > usable || pool <= left {
+        return;
     }
+    let most = left >> 20;
+    let help = match most << 20 >= budget.kv.per_sequence {
+        true => format!("set kv-memory to \"{most}MiB\" or less, or leave it out"),
+        false => "use a shorter max-model-len, or a device with more memory".to_owned(),
+    };
+    found.push(
+        Diagnostic::new(
+            POOL.code,
+            format!(
+                "with {} for keys and values the engine takes {}, the device has {} for it",
+                Bytes(pool),
+                Bytes(budget.used().saturating_add(pool)),
+                Bytes(usable)
+            ),
+        )
+        .at(span, format!("{} at most", Bytes(left)))
+        .beside(&case.profile.target.span, case.plan.target.describe())
+        .note(lines(&budget))
+        .notes(reserve(case))
+        .help(help),
+    );
 }
 
-fn weight_bytes(case: &Case<'_>) -> Option<u64> {
-    match case.plan.memory() {
-        MemoryReport::AtStart => None,
-        MemoryReport::Model { weights, .. } | MemoryReport::Device { weights, .. } => Some(weights),
-    }
+/// What takes the memory, largest first.
+fn lines(budget: &Budget) -> String {
+    let mut lines: Vec<_> = budget.lines.iter().collect();
+    lines.sort_by_key(|line| std::cmp::Reverse(line.bytes));
+    let shown = lines.iter().filter(|line| line.bytes >= 1 << 20);
+    let shown: Vec<_> = shown
+        .map(|line| format!("{} {}", line.what, Bytes(line.bytes)))
+        .collect();
+    format!("beside keys and values: {}", shown.join(", "))
 }
 
-fn shape_span(case: &Case<'_>) -> crate::diagnostics::Span {
+fn reserve(case: &Case<'_>) -> Option<String> {
+    let total = case.plan.device_memory()?;
+    Some(format!(
+        "of the device's {}, {} stay free for its driver and other programs",
+        Bytes(total),
+        Bytes(case.plan.reserve())
+    ))
+}
+
+/// Rounded up.
+fn mebibytes(bytes: u64) -> u64 {
+    bytes.div_ceil(1 << 20)
+}
+
+fn shape_span(case: &Case<'_>) -> Span {
     case.profile.model.shape.as_ref().map_or_else(
         || case.profile.model.family.span.clone(),
         |shape| shape.span.clone(),

@@ -3,9 +3,8 @@
 use super::{Case, Check, Rule};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics, Span};
 use crate::features::Feature;
-use crate::model::{ModelFamily, ModelKind};
-use crate::plan::Dims;
-use crate::shape::Attention;
+use crate::matrix::Mode;
+use crate::model::{ModelFamily, WeightFormat};
 
 pub static BUILT: Rule = Rule {
     code: Code(601),
@@ -38,15 +37,29 @@ pub static ENCODER: Rule = Rule {
 pub static WINDOW: Rule = Rule {
     code: Code(605),
     name: "model-window",
-    doc: "prefix caching needs full attention: with a sliding window old blocks are dropped, and a block's content depends on what was",
+    doc: "vLLM caches no prefixes of a model with a sliding window: it drops blocks that slid out of it, where this engine keeps them",
     check: Check::Case(window),
 };
 
-pub static WINDOW_LENGTH: Rule = Rule {
-    code: Code(606),
-    name: "model-window-length",
-    doc: "attention over a sliding window must be built in this engine, or sequences no longer than the window, where it never slides",
-    check: Check::Case(window_length),
+pub static UNSERVED: Rule = Rule {
+    code: Code(607),
+    name: "model-unserved",
+    doc: "what a model's config.json asks for must be built in this engine, as its engine asks again of the checkpoint",
+    check: Check::Case(unserved),
+};
+
+pub static CHECKPOINT: Rule = Rule {
+    code: Code(608),
+    name: "model-checkpoint",
+    doc: "the weights of the checkpoint must be stored as `model.weights` says: an engine reads one format",
+    check: Check::Case(checkpoint),
+};
+
+pub static CROSS: Rule = Rule {
+    code: Code(609),
+    name: "model-cross",
+    doc: "a model that has an encoder runs with `encoder-decoder` alone",
+    check: Check::Case(cross),
 };
 
 fn built(case: &Case<'_>, found: &mut Diagnostics) {
@@ -72,11 +85,8 @@ fn shape(case: &Case<'_>, found: &mut Diagnostics) {
         return;
     };
     let family = &case.profile.model.family;
-    if shape.value.model_type != family.value.model_type() {
-        let is = &shape.value.model_type;
-        let near = ModelFamily::ALL
-            .iter()
-            .find(|other| other.model_type() == *is);
+    if shape.value.config.family != family.value {
+        let is = shape.value.config.family;
         found.push(
             Diagnostic::new(
                 SHAPE.code,
@@ -85,12 +95,12 @@ fn shape(case: &Case<'_>, found: &mut Diagnostics) {
                     shape.value.path, family.value
                 ),
             )
-            .at(&shape.span, format!("its model_type is {is}"))
+            .at(
+                &shape.span,
+                format!("its architecture is {}", shape.value.config.architecture),
+            )
             .beside(&family.span, "the family")
-            .help(match near {
-                Some(near) => format!("set family = \"{near}\", or use another shape"),
-                None => "use another shape".to_owned(),
-            }),
+            .help(format!("set family = \"{is}\", or use another shape")),
         );
     }
 }
@@ -101,7 +111,7 @@ fn images(case: &Case<'_>, found: &mut Diagnostics) {
         found,
         IMAGES.code,
         Feature::Multimodal,
-        ModelKind::Multimodal,
+        ModelFamily::sees,
         "sees no images",
     );
 }
@@ -112,7 +122,7 @@ fn encoder(case: &Case<'_>, found: &mut Diagnostics) {
         found,
         ENCODER.code,
         Feature::EncoderDecoder,
-        ModelKind::EncoderDecoder,
+        ModelFamily::has_encoder,
         "has no encoder",
     );
 }
@@ -122,11 +132,11 @@ fn kind(
     found: &mut Diagnostics,
     code: Code,
     feature: Feature,
-    kind: ModelKind,
+    has: fn(ModelFamily) -> bool,
     lacks: &str,
 ) {
     let family = &case.profile.model.family;
-    if case.set().contains(feature) && family.value.kind() != kind {
+    if case.set().contains(feature) && !has(family.value) {
         found.push(
             Diagnostic::new(
                 code,
@@ -134,9 +144,83 @@ fn kind(
             )
             .at(&case.key(feature), "nothing here would use it")
             .beside(&family.span, lacks)
+            .help(format!("remove it, or set family to one of {}", names(has))),
+        );
+    }
+}
+
+fn unserved(case: &Case<'_>, found: &mut Diagnostics) {
+    let Some(shape) = &case.profile.model.shape else {
+        return;
+    };
+    if let Err(error) = shape.value.config.served() {
+        found.push(
+            Diagnostic::new(
+                UNSERVED.code,
+                format!("what `{}` asks for is not built yet", shape.value.path),
+            )
+            .at(&shape.span, error.reason.to_string())
+            .note("the engine would refuse the checkpoint when it starts")
+            .help("use a model without it")
+            .not_built(),
+        );
+    }
+}
+
+fn checkpoint(case: &Case<'_>, found: &mut Diagnostics) {
+    let Some(shape) = &case.profile.model.shape else {
+        return;
+    };
+    let weights = case.plan.model.weights;
+    let stored = shape.value.config.quantization.as_ref();
+    let (is, help) = match stored.map(|stored| stored.method.as_str()) {
+        Some(method) if method == weights.name() => return,
+        Some(method) => {
+            let help = match WeightFormat::named(method) {
+                Some(format) => {
+                    format!(
+                        "set weights = \"{format}\", or use the config.json of another checkpoint"
+                    )
+                }
+                None => "use the config.json of a checkpoint that is stored otherwise".to_owned(),
+            };
+            (format!("`{method}`"), help)
+        }
+        // Rounded when they are loaded.
+        None if !weights.is_made_beforehand() => return,
+        None => (
+            "plain".to_owned(),
+            format!("use the config.json of the `{weights}` checkpoint, or leave `weights` out"),
+        ),
+    };
+    let why = match stored {
+        Some(_) => "as its quantization_config says",
+        None => "it has no quantization_config",
+    };
+    let title = format!("the checkpoint's weights are {is}, the engine reads `{weights}`");
+    let diagnostic = Diagnostic::new(CHECKPOINT.code, title).at(&shape.span, why);
+    let diagnostic = match &case.profile.model.weights {
+        Some(written) => diagnostic.beside(&written.span, "what the engine reads"),
+        None => diagnostic.note("`weights` is \"dense\" where a profile does not say"),
+    };
+    found.push(diagnostic.help(help));
+}
+
+fn cross(case: &Case<'_>, found: &mut Diagnostics) {
+    let family = &case.profile.model.family;
+    if family.value.has_encoder() && !case.set().contains(Feature::EncoderDecoder) {
+        found.push(
+            Diagnostic::new(
+                CROSS.code,
+                format!(
+                    "a `{}` has an encoder, and `encoder-decoder` is off",
+                    family.value
+                ),
+            )
+            .at(&family.span, "its decoder attends to the encoder's output")
             .help(format!(
-                "remove it, or set family to one of {}",
-                names(|other| other.kind() == kind)
+                "set encoder-decoder = true, or family to one without an encoder: {}",
+                names(|other| !other.has_encoder())
             )),
         );
     }
@@ -146,7 +230,7 @@ fn window(case: &Case<'_>, found: &mut Diagnostics) {
     let Some((window, written)) = sliding(case) else {
         return;
     };
-    if case.set().contains(Feature::PrefixCaching) {
+    if case.plan.mode == Mode::Vllm && case.set().contains(Feature::PrefixCaching) {
         found.push(
             Diagnostic::new(
                 WINDOW.code,
@@ -157,47 +241,20 @@ fn window(case: &Case<'_>, found: &mut Diagnostics) {
                 "not available with this shape",
             )
             .beside(&written, format!("sliding_window is {window}"))
-            .note("blocks that slid out of the window are dropped, and cannot be found again")
+            .note("vLLM drops blocks that slid out of the window, and cannot find them again")
             .help(format!(
                 "remove it, or set max-model-len to {window} or less"
-            )),
+            ))
+            .help("this engine keeps all blocks: set matrix = \"engine\""),
         );
     }
 }
 
-fn window_length(case: &Case<'_>, found: &mut Diagnostics) {
-    let Some((window, written)) = sliding(case) else {
-        return;
-    };
-    let len = case.plan.limits.max_model_len;
-    found.push(
-        Diagnostic::new(
-            WINDOW_LENGTH.code,
-            "attention over a sliding window is not built yet",
-        )
-        .at(
-            &case.limit("max-model-len", &written),
-            format!("{len} tokens"),
-        )
-        .beside(&written, format!("sliding_window is {window}"))
-        .help(format!(
-            "set max-model-len to {window} or less: then the window never slides"
-        ))
-        .not_built(),
-    );
-}
-
 /// The window of a shape whose sequences grow past it, and where the shape is written.
 fn sliding(case: &Case<'_>) -> Option<(u64, Span)> {
-    let Dims::Baked(shape) = &case.plan.model.dims else {
-        return None;
-    };
-    match shape.attention {
-        Attention::Sliding(window) if window < case.plan.limits.max_model_len => {
-            Some((window, case.profile.model.shape.as_ref()?.span.clone()))
-        }
-        Attention::Sliding(_) | Attention::Full => None,
-    }
+    let shape = case.profile.model.shape.as_ref()?;
+    let window = shape.value.config.shortest_window()? as u64;
+    (window < case.plan.limits.max_model_len).then(|| (window, shape.span.clone()))
 }
 
 fn names(wanted: impl Fn(ModelFamily) -> bool) -> String {

@@ -23,7 +23,7 @@ pub(super) struct BlockHead<'a, D> {
 }
 
 impl<D: Float> Cache<D> {
-    pub(super) fn new(shape: CacheShape) -> Result<Self, DeviceError> {
+    pub(super) fn new(pool: &mut Pool, shape: CacheShape) -> Result<Self, DeviceError> {
         let CacheShape {
             layers,
             blocks,
@@ -37,8 +37,8 @@ impl<D: Float> Cache<D> {
             .unwrap_or(usize::MAX);
         Ok(Self {
             shape,
-            keys: Array::new("the key cache", len)?,
-            values: Array::new("the value cache", len)?,
+            keys: Array::reserved(pool, "the key cache", len)?,
+            values: Array::reserved(pool, "the value cache", len)?,
         })
     }
 

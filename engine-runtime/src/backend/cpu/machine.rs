@@ -1,9 +1,12 @@
 //! What this backend asks of the operating system. On others than Linux threads are not pinned, huge pages not asked for,
 //! and free memory not known.
 
+#[cfg(target_os = "linux")]
+mod available;
+
 use std::num::NonZeroUsize;
 
-pub(super) use system::{ask_for_huge_pages, cores, free_memory, pin};
+pub(super) use system::{ask_for_huge_pages, cores, free_memory, pin, populate};
 
 fn countable_cores() -> Vec<usize> {
     (0..std::thread::available_parallelism().map_or(1, NonZeroUsize::get)).collect()
@@ -11,6 +14,8 @@ fn countable_cores() -> Vec<usize> {
 
 #[cfg(target_os = "linux")]
 mod system {
+    use std::path::Path;
+
     use memmap2::{Advice, MmapMut};
 
     /// The cores that this process may use.
@@ -49,14 +54,14 @@ mod system {
         let _ = map.advise(Advice::HugePage);
     }
 
-    /// Bytes that could be allocated without swapping.
+    /// Backs a part of a map with memory; `false` where the system cannot, before Linux 5.14.
+    pub fn populate(map: &MmapMut, start: usize, len: usize) -> bool {
+        map.advise_range(Advice::PopulateWrite, start, len).is_ok()
+    }
+
+    /// Bytes that could be allocated without swapping and without being killed for it.
     pub fn free_memory() -> Option<u64> {
-        let info = std::fs::read_to_string("/proc/meminfo").ok()?;
-        let line = info
-            .lines()
-            .find_map(|line| line.strip_prefix("MemAvailable:"))?;
-        let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-        Some(kibibytes * 1024)
+        super::available::available(Path::new("/"))
     }
 }
 
@@ -71,6 +76,10 @@ mod system {
     pub fn pin(_: usize) {}
 
     pub fn ask_for_huge_pages(_: &MmapMut) {}
+
+    pub fn populate(_: &MmapMut, _: usize, _: usize) -> bool {
+        false
+    }
 
     pub fn free_memory() -> Option<u64> {
         None

@@ -1,9 +1,11 @@
 //! Arrays in main memory, and what parallel kernels see of them.
 
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use memmap2::MmapMut;
 
+use super::pool::Pool;
 use super::{Cpu, Isa, machine};
 use crate::backend::{DeviceError, Input};
 use crate::dtype::Element;
@@ -40,6 +42,31 @@ impl<T: Element> Array<T> {
         })
     }
 
+    /// As [`Array::new`], and backed by memory at once: what an engine has when it opens nobody can take from it later.
+    /// The pool shares the work, since a cache may be most of a machine's memory.
+    pub(super) fn reserved(
+        pool: &mut Pool,
+        what: &'static str,
+        len: usize,
+    ) -> Result<Self, DeviceError> {
+        /// A multiple of every page size.
+        const PIECE: usize = 64 << 20;
+        let mut array = Self::new(what, len)?;
+        let (map, bytes) = (&array.map, array.map.len());
+        let missing = AtomicBool::new(false);
+        pool.run(bytes.div_ceil(PIECE), |piece| {
+            let start = piece * PIECE;
+            if !machine::populate(map, start, PIECE.min(bytes - start)) {
+                missing.store(true, Ordering::Relaxed);
+            }
+        });
+        if missing.into_inner() {
+            // Pages that were never written are all the same page.
+            array.map.fill(0);
+        }
+        Ok(array)
+    }
+
     pub(super) fn get(&self) -> &[T] {
         bytemuck::cast_slice(&self.map[..self.len * size_of::<T>()])
     }
@@ -64,12 +91,17 @@ pub(super) struct Scratch(Vec<Line>);
 struct Line([u8; 64]);
 
 impl Scratch {
-    /// `len` elements of any value; those of the call before are lost.
-    pub fn take<T: bytemuck::Pod>(&mut self, len: usize) -> &mut [T] {
-        let lines = (len * size_of::<T>()).div_ceil(size_of::<Line>());
+    /// Makes room for `bytes`, so that nothing up to it grows again.
+    pub fn reserve(&mut self, bytes: usize) {
+        let lines = bytes.div_ceil(size_of::<Line>());
         if self.0.len() < lines {
             self.0.resize(lines, Line([0; 64]));
         }
+    }
+
+    /// `len` elements of any value; those of the call before are lost.
+    pub fn take<T: bytemuck::Pod>(&mut self, len: usize) -> &mut [T] {
+        self.reserve(len * size_of::<T>());
         &mut bytemuck::cast_slice_mut(&mut self.0)[..len]
     }
 }

@@ -103,6 +103,22 @@ impl Widths {
     }
 }
 
+impl Widths {
+    /// Bytes in which a matrix product may lay out its rows: the widest input of any, in f32, with one element more
+    /// where a backend pairs them.
+    pub(super) fn scratch(&self, rows: usize) -> usize {
+        let routed = self.per_row * (self.hidden + 1);
+        let widest = [
+            self.hidden,
+            self.attention,
+            self.inner + self.per_row,
+            routed,
+        ];
+        let widest = widest.into_iter().fold(0, usize::max) + 1;
+        rows.saturating_mul(widest).saturating_mul(size_of::<f32>())
+    }
+}
+
 impl<R: Recipe> Activations<R> {
     pub(super) fn alloc(
         device: &mut R::Backend,

@@ -79,7 +79,7 @@ impl<'a, R: Recipe> Source<'a, R> {
     }
 
     fn memory(&self, config: &Config, limits: &Limits) -> Memory {
-        let dims = &config.dims;
+        let (dims, widths) = (&config.dims, Widths::of(config));
         let bytes = |elements: usize, size: usize| (elements as u64).saturating_mul(size as u64);
         let tables = [&self.embedding].into_iter().chain(&self.head);
         let tables = tables.chain(self.layers.iter().filter_map(|layer| layer.ffn.router()));
@@ -100,11 +100,12 @@ impl<'a, R: Recipe> Source<'a, R> {
         Memory {
             weights: weights.fold(0, u64::saturating_add),
             kv_per_token: bytes(kv, R::Cache::bytes(dims.head_dim)),
-            activations: Widths::of(config).bytes(
+            activations: widths.bytes(
                 size_of::<Act<R>>(),
                 limits.max_batched_tokens,
                 limits.max_seqs,
             ),
+            scratch: bytes(widths.scratch(limits.max_batched_tokens), 1),
         }
     }
 

@@ -12,7 +12,7 @@ impl<I: Dot<D>, D: Float> Attention<Plain<D>> for Cpu<I> {
     type Cache = Cache<D>;
 
     fn cache(&mut self, shape: CacheShape) -> Result<Cache<D>, DeviceError> {
-        Cache::new(shape)
+        Cache::new(&mut self.pool, shape)
     }
 
     fn store_kv(

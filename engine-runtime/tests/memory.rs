@@ -1,0 +1,161 @@
+//! Memory is counted before it is taken, and taken when an engine opens: no request meets a device that is full.
+
+use engine_runtime::backend::cpu::{Cpu, Portable};
+use engine_runtime::backend::{Backend, DeviceOptions};
+use engine_runtime::checkpoint::{Checkpoint, Fit};
+use engine_runtime::dtype::Dense;
+use engine_runtime::engine::Budget;
+use engine_runtime::model::Model;
+use engine_runtime::models::Llama;
+use engine_runtime::recipe::{KvMemory, Limits, Recipe};
+use engine_runtime::testing::serve::{Setup, open};
+use engine_runtime::testing::tiny::{KV_ELEMENTS, TinyLlama};
+
+const LIMITS: Limits = Limits {
+    max_model_len: 96,
+    max_seqs: 4,
+    max_batched_tokens: 96,
+    block_size: 16,
+    kv_memory: KvMemory::Needed,
+};
+
+engine_runtime::recipe! {
+    /// The smallest engine.
+    Plain {
+        backend: Cpu<Portable>,
+        weights: Dense<f32>,
+        model: Llama<Self>,
+        limits: LIMITS,
+    }
+}
+
+/// Bytes of keys and values of one sequence.
+const SEQUENCE: u64 = 96 * KV_ELEMENTS as u64 * 4;
+
+fn fit(tiny: &TinyLlama, limits: &Limits) -> Fit {
+    let checkpoint = Checkpoint::open(tiny.dir()).unwrap();
+    <Plain as Recipe>::Model::check(&checkpoint, limits).unwrap()
+}
+
+fn with(kv_memory: KvMemory) -> Limits {
+    Limits {
+        kv_memory,
+        ..LIMITS
+    }
+}
+
+#[test]
+fn keys_and_values_are_what_the_recipe_says() {
+    let tiny = TinyLlama::write(1).unwrap();
+    let kv = |memory| Budget::of::<Plain>(&fit(&tiny, &with(memory)), &with(memory)).kv();
+    assert_eq!(kv(KvMemory::Needed), 4 * SEQUENCE);
+    assert_eq!(kv(KvMemory::Bytes(12345)), 12345);
+    assert_eq!(kv(KvMemory::Within(1 << 40)), 4 * SEQUENCE);
+    assert_eq!(kv(KvMemory::Within(1)), 0, "weights leave nothing");
+}
+
+#[test]
+fn what_is_not_free_is_refused_with_its_lines_and_a_way_out() {
+    let tiny = TinyLlama::write(1).unwrap();
+    let budget = |limits: &Limits| Budget::of::<Plain>(&fit(&tiny, limits), limits);
+    let all = budget(&LIMITS);
+    let rest = {
+        // The first free size that is enough for everything.
+        let mut free = 0;
+        while all.hold(Some(free)).is_err() {
+            free += 1;
+        }
+        free - all.kv()
+    };
+    assert_eq!(
+        all.hold(None),
+        Ok(()),
+        "a device that cannot tell is taken at its word"
+    );
+    for (limits, free, advice) in [
+        (
+            LIMITS,
+            rest + 3 * SEQUENCE,
+            "lower max_num_seqs to 3 or less",
+        ),
+        (
+            LIMITS,
+            rest + SEQUENCE / 2,
+            "lower max_num_seqs to 1, and max_model_len to 48 or less",
+        ),
+        (LIMITS, rest, "use a smaller model"),
+        (
+            with(KvMemory::Bytes(1 << 40)),
+            rest + (8 << 20),
+            "kv-memory of 8 MiB or less",
+        ),
+    ] {
+        let message = budget(&limits).hold(Some(free)).unwrap_err().to_string();
+        for part in [
+            advice,
+            "keys and values",
+            "weights",
+            "activations",
+            "logits",
+            "are free",
+        ] {
+            assert!(message.contains(part), "{message}\nexpected {part}");
+        }
+    }
+    // What the advice says fits.
+    let fewer = Limits {
+        max_seqs: 3,
+        ..LIMITS
+    };
+    assert_eq!(budget(&fewer).hold(Some(rest + 3 * SEQUENCE)), Ok(()));
+}
+
+#[test]
+fn a_cache_beyond_what_is_free_is_no_engine() {
+    let tiny = TinyLlama::write(1).unwrap();
+    let options = DeviceOptions { threads: Some(1) };
+    let mut device = Cpu::<Portable>::open(&options).unwrap();
+    let Some(free) = device.free_memory() else {
+        return testbed::skipped("memory", "this system does not tell what is free");
+    };
+    let checkpoint = Checkpoint::open(tiny.dir()).unwrap();
+    let limits = with(KvMemory::Bytes(free + (1 << 30)));
+    let model =
+        <Plain as Recipe>::Model::load(&mut device, &checkpoint, &limits, &mut |_, _| ()).unwrap();
+    let text = std::sync::Arc::new(engine_runtime::text::ByteText);
+    let options = engine_runtime::engine::EngineOptions::new(limits, Vec::new(), text);
+    let error = engine_runtime::Engine::<Plain>::open(device, model, options)
+        .err()
+        .expect("more than there is")
+        .to_string();
+    assert!(
+        error.contains("the cache of keys and values needs"),
+        "{error}"
+    );
+}
+
+/// Pages that were only promised are not resident.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_engine_has_its_memory_when_it_opens() {
+    const CACHE: u64 = 256 << 20;
+    let resident = || {
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: u64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
+        pages * 4096
+    };
+    let tiny = TinyLlama::write(1).unwrap();
+    let setup = Setup {
+        limits: with(KvMemory::Bytes(CACHE)),
+        threads: 2,
+        eos: Vec::new(),
+    };
+    let before = resident();
+    let engine = open::<Plain>(tiny.dir(), &setup);
+    let after = resident();
+    assert!(
+        after - before > CACHE * 9 / 10,
+        "{before} bytes became {after}"
+    );
+    drop(engine);
+}

@@ -1,0 +1,380 @@
+//! What a plan takes in memory, line by line, wherever the model's shape is known.
+//!
+//! Counted also for families and features that are not built yet, so that a fleet can be sized before its engines are
+//! there. An engine counts again when it opens a model, by the same lines.
+
+use engine_model::{Config, FeedForward};
+use serde::Serialize;
+
+use super::{Answers, KvMemory};
+use crate::family::BackendKind;
+use crate::features::lora::Lora;
+use crate::features::prompt_adapter::PromptAdapter;
+use crate::features::speculative_decoding::Method;
+use crate::model::Dtype;
+
+/// What a plan takes. All sizes are in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Budget {
+    /// The device's memory as its driver reports it; `None` where the target is no device with memory of its own.
+    pub total: Option<u64>,
+    /// What of it stays free.
+    pub reserve: u64,
+    /// Everything but keys and values.
+    pub lines: Vec<Line>,
+    /// What is in the engine and in no line, because the profile does not say how large it is.
+    pub uncounted: Vec<&'static str>,
+    pub kv: Kv,
+}
+
+/// One thing that takes memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Line {
+    pub what: &'static str,
+    pub bytes: u64,
+    /// Of what, in words.
+    pub of: String,
+}
+
+/// Keys and values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Kv {
+    pub per_token: u64,
+    pub per_block: u64,
+    /// Of one sequence of `max-model-len` tokens, in whole blocks.
+    pub per_sequence: u64,
+    /// All that there are; 0 where the rest leaves nothing.
+    pub pool: u64,
+    pub blocks: u64,
+    /// Sequences of `max-model-len` tokens that fit at once, at most `max-seqs`.
+    pub full_sequences: u64,
+}
+
+impl Budget {
+    /// All lines together.
+    pub fn used(&self) -> u64 {
+        self.lines
+            .iter()
+            .fold(0, |sum, line| sum.saturating_add(line.bytes))
+    }
+
+    /// What may be taken in all.
+    pub fn usable(&self) -> Option<u64> {
+        self.total.map(|total| total.saturating_sub(self.reserve))
+    }
+
+    /// What the lines leave for keys and values.
+    pub fn left(&self) -> Option<u64> {
+        self.usable()
+            .map(|usable| usable.saturating_sub(self.used()))
+    }
+}
+
+/// Rows of logits that prompt logprobs are computed for at a time: a prompt's would not fit.
+const PROMPT_ROWS: u64 = 256;
+/// What a driver keeps of one captured launch, and the launches of a layer: estimates, since no driver says.
+const LAUNCH_BYTES: u64 = 8 << 10;
+const LAYER_LAUNCHES: u64 = 12;
+
+impl Answers {
+    /// Counts; `None` where the model's shape is read from the checkpoint.
+    pub fn budget(&self) -> Option<Budget> {
+        let config = &self.model.shape.baked()?.config;
+        let count = Count {
+            plan: self,
+            config,
+            activation: match self.backend.kind() {
+                BackendKind::Cpu => 4,
+                BackendKind::Cuda | BackendKind::Hip => self.model.dtype.bytes(),
+            },
+        };
+        let lines: Vec<Line> = count.lines().into_iter().flatten().collect();
+        let mut budget = Budget {
+            total: self.device_memory(),
+            reserve: self.reserve(),
+            lines,
+            uncounted: count.uncounted(),
+            kv: count.kv(),
+        };
+        let whole = budget.kv.per_sequence.saturating_mul(self.limits.max_seqs);
+        budget.kv.pool = match self.limits.kv_memory {
+            KvMemory::Bytes(bytes) => bytes,
+            KvMemory::Needed => whole,
+            KvMemory::Within(bytes) => bytes.saturating_sub(budget.used()),
+        };
+        let kv = &mut budget.kv;
+        kv.blocks = kv.pool / kv.per_block;
+        kv.full_sequences = (kv.pool / kv.per_sequence).min(self.limits.max_seqs);
+        Some(budget)
+    }
+}
+
+/// What lines are counted from.
+struct Count<'a> {
+    plan: &'a Answers,
+    config: &'a Config,
+    /// Bytes of an element between ops.
+    activation: u64,
+}
+
+impl Count<'_> {
+    fn lines(&self) -> [Option<Line>; 10] {
+        [
+            Some(self.weights()),
+            Some(self.rotary()),
+            self.adapters(),
+            self.prompt_adapters(),
+            Some(self.activations()),
+            self.scratch(),
+            Some(self.logits()),
+            self.prompt_logprobs(),
+            Some(self.inputs()),
+            self.graphs(),
+        ]
+    }
+
+    fn uncounted(&self) -> Vec<&'static str> {
+        let features = &self.plan.features;
+        let draft = features.speculative_decoding.on();
+        let draft = draft.is_some_and(|draft| draft.method == Method::DraftModel);
+        let encoder = features.encoder_decoder.on().is_some();
+        let images = features.multimodal.on().is_some();
+        [
+            (draft, "the draft model, its keys and its values"),
+            (encoder, "the encoder, its keys and its values"),
+            (images, "the image tower and its activations"),
+        ]
+        .into_iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, what)| what)
+        .collect()
+    }
+
+    /// Linear layers in the weight format, tables and routers in the model's dtype, norms and biases in f32.
+    fn weights(&self) -> Line {
+        let model = &self.plan.model;
+        let count = self.config.parameters();
+        let bits = model.weights.bits(model.dtype);
+        let group = self.config.quantization.as_ref().and_then(|q| q.group_size);
+        // A 4-bit format has an f16 scale and a 4-bit zero for each group, of 128 weights where nothing is said.
+        let scales = match bits {
+            4 => count.linear / wide(group.unwrap_or(128)) * (8 * Dtype::F16.bytes() + 4) / 8,
+            _ => 0,
+        };
+        let plain = (count.embedding + count.routers) * model.dtype.bytes() + count.vectors * 4;
+        Line {
+            what: "weights",
+            bytes: count.linear * bits / 8 + scales + plain,
+            of: match model.weights.bits(model.dtype) == 8 * model.dtype.bytes() {
+                true => model.dtype.name().to_owned(),
+                false => format!("{} and {}", model.weights, model.dtype),
+            },
+        }
+    }
+
+    fn rotary(&self) -> Line {
+        let len = self.plan.limits.max_model_len;
+        let tables = wide(self.config.ropes.len());
+        Line {
+            what: "rotary tables",
+            bytes: (tables * len).saturating_mul(wide(self.config.dims.head_dim) * 4),
+            of: format!("{len} positions"),
+        }
+    }
+
+    /// Two thin matrices at each linear layer outside experts, for each adapter of a step. A CPU keeps the adapters that
+    /// wait in the same memory.
+    fn adapters(&self) -> Option<Line> {
+        let Lora {
+            max_loras,
+            max_rank,
+            max_cpu_loras,
+            extra_vocab,
+        } = *self.plan.features.lora.on()?;
+        let dims = &self.config.dims;
+        let (hidden, q, kv) = (
+            wide(dims.hidden),
+            wide(dims.q_width()),
+            wide(dims.kv_width()),
+        );
+        let mut widths = wide(dims.layers) * (2 * (hidden + q) + 2 * (hidden + kv));
+        for layer in &self.config.layers {
+            if let FeedForward::Dense { width } = layer.feed_forward {
+                widths += 3 * (hidden + wide(width));
+            }
+        }
+        let slots = match self.plan.backend.kind() {
+            BackendKind::Cpu => max_loras.max(max_cpu_loras),
+            BackendKind::Cuda | BackendKind::Hip => max_loras,
+        };
+        let one = widths
+            .saturating_mul(max_rank)
+            .saturating_add(2 * extra_vocab * hidden);
+        Some(Line {
+            what: "adapters",
+            bytes: slots
+                .saturating_mul(one)
+                .saturating_mul(self.plan.model.dtype.bytes()),
+            of: format!("{slots} of rank {max_rank}"),
+        })
+    }
+
+    fn prompt_adapters(&self) -> Option<Line> {
+        let PromptAdapter {
+            max_adapters,
+            max_tokens,
+        } = *self.plan.features.prompt_adapter.on()?;
+        let row = wide(self.config.dims.hidden) * self.plan.model.dtype.bytes();
+        Some(Line {
+            what: "prompt adapters",
+            bytes: max_adapters.saturating_mul(max_tokens).saturating_mul(row),
+            of: format!("{max_adapters} of {max_tokens} tokens"),
+        })
+    }
+
+    /// Residual, delta and norm, the fused projections, what attention and the feed-forward block make; and the rows
+    /// that logits are wanted of.
+    fn activations(&self) -> Line {
+        let rows = self.plan.limits.max_batched_tokens;
+        let hidden = wide(self.config.dims.hidden);
+        let picked = self.logits_rows().saturating_mul(2 * hidden);
+        let elements = rows.saturating_mul(self.row()).saturating_add(picked);
+        Line {
+            what: "activations",
+            bytes: elements.saturating_mul(self.activation),
+            of: format!("{rows} tokens"),
+        }
+    }
+
+    /// Elements of a row in all arrays between ops.
+    fn row(&self) -> u64 {
+        let dims = &self.config.dims;
+        let (hidden, q, kv) = (
+            wide(dims.hidden),
+            wide(dims.q_width()),
+            wide(dims.kv_width()),
+        );
+        let block = |feed_forward: FeedForward| match feed_forward {
+            FeedForward::Dense { width } => 3 * wide(width),
+            // A row for each expert that a token goes to, and the weights of the router.
+            FeedForward::Experts {
+                count,
+                per_token,
+                width,
+                ..
+            } => wide(per_token) * (3 * wide(width) + hidden) + wide(count),
+        };
+        let blocks = self
+            .config
+            .layers
+            .iter()
+            .map(|layer| block(layer.feed_forward));
+        3 * hidden + (q + 2 * kv) + q + blocks.max().unwrap_or(0)
+    }
+
+    /// What a CPU's products lay a step's rows out in.
+    fn scratch(&self) -> Option<Line> {
+        if self.plan.backend.kind() != BackendKind::Cpu {
+            return None;
+        }
+        let dims = &self.config.dims;
+        let rows = self.plan.limits.max_batched_tokens;
+        let block = |feed_forward: FeedForward| match feed_forward {
+            FeedForward::Dense { width } => wide(width),
+            FeedForward::Experts {
+                per_token, width, ..
+            } => wide(per_token) * wide(width).max(wide(dims.hidden)),
+        };
+        let blocks = self
+            .config
+            .layers
+            .iter()
+            .map(|layer| block(layer.feed_forward));
+        let widest = blocks.fold(wide(dims.hidden).max(wide(dims.q_width())), u64::max);
+        Some(Line {
+            what: "scratch",
+            bytes: rows.saturating_mul(widest).saturating_mul(4),
+            of: format!("{rows} tokens"),
+        })
+    }
+
+    /// Rows of logits in a step: one for each sequence, and one for each token that is drafted for it.
+    fn logits_rows(&self) -> u64 {
+        let draft = self.plan.features.speculative_decoding.on();
+        let drafted = draft.map_or(0, |draft| draft.tokens);
+        self.plan.limits.max_seqs.saturating_mul(1 + drafted)
+    }
+
+    /// Logits and the scores that are made of them.
+    fn logits(&self) -> Line {
+        let rows = self.logits_rows();
+        Line {
+            what: "logits",
+            bytes: rows.saturating_mul(wide(self.config.dims.vocab) * 8),
+            of: format!("{rows} rows, and their scores"),
+        }
+    }
+
+    fn prompt_logprobs(&self) -> Option<Line> {
+        self.plan.features.prompt_logprobs.on()?;
+        let rows = PROMPT_ROWS.min(self.plan.limits.max_batched_tokens);
+        Some(Line {
+            what: "prompt logprobs",
+            bytes: rows.saturating_mul(wide(self.config.dims.vocab) * 8),
+            of: format!("{rows} rows at a time"),
+        })
+    }
+
+    /// Ids, positions, slots and block tables, the sampler's rows, and what penalties have seen.
+    fn inputs(&self) -> Line {
+        let limits = &self.plan.limits;
+        let tokens = limits.max_batched_tokens.saturating_mul(4 * 4);
+        let tables = limits
+            .max_seqs
+            .saturating_mul(limits.max_model_len.div_ceil(limits.block_size) * 4);
+        let seen = limits
+            .max_seqs
+            .saturating_mul(limits.max_model_len)
+            .saturating_mul(8);
+        let rows = self.logits_rows().saturating_mul(256);
+        Line {
+            what: "step inputs",
+            bytes: [tables, seen, rows]
+                .into_iter()
+                .fold(tokens, u64::saturating_add),
+            of: format!("{} sequences", limits.max_seqs),
+        }
+    }
+
+    fn graphs(&self) -> Option<Line> {
+        let max_batch = self.plan.features.cuda_graph.on()?.max_batch;
+        // 1, 2, 4 and every eighth size.
+        let sizes = 3 + max_batch.div_ceil(8);
+        let launches = wide(self.config.dims.layers) * LAYER_LAUNCHES;
+        Some(Line {
+            what: "graphs",
+            bytes: sizes.saturating_mul(launches * LAUNCH_BYTES),
+            of: format!("{sizes} batch sizes, estimated"),
+        })
+    }
+
+    fn kv(&self) -> Kv {
+        let limits = &self.plan.limits;
+        let per_token = self.config.kv_per_token() * self.plan.model.dtype.bytes();
+        let per_block = per_token.saturating_mul(limits.block_size);
+        let blocks = limits.max_model_len.div_ceil(limits.block_size);
+        Kv {
+            per_token,
+            per_block,
+            per_sequence: per_block.saturating_mul(blocks),
+            pool: 0,
+            blocks: 0,
+            full_sequences: 0,
+        }
+    }
+}
+
+/// No machine has sizes of more than 64 bits.
+fn wide(size: usize) -> u64 {
+    size as u64
+}
