@@ -77,7 +77,7 @@ impl Answers {
         format!("{hash:016x}")
     }
 
-    /// What the hash is over, answer by answer, each with its key: `limits.max-seqs`, `model.dims.baked.layers`. Two
+    /// What the hash is over, answer by answer, each with its key: `limits.max-seqs`, `model.shape.baked.layers`. Two
     /// plans make the same engine exactly if these are equal.
     pub fn facts(&self) -> Vec<(String, String)> {
         let mut facts = Vec::new();
