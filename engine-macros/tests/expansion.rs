@@ -79,6 +79,8 @@ fn binds(item: &syn::Item) -> bool {
 
 fn is_value(value: &syn::Expr) -> bool {
     match value {
+        syn::Expr::Reference(to) => is_value(&to.expr),
+        syn::Expr::Array(array) => array.elems.iter().all(is_value),
         syn::Expr::Lit(_) | syn::Expr::Path(_) => true,
         syn::Expr::Binary(shift) => {
             matches!(shift.op, syn::BinOp::Shl(_))

@@ -19,6 +19,8 @@ pub trait Recipe: Sized + Send + 'static {
     /// Name of the profile.
     const NAME: &'static str;
     const LIMITS: Limits;
+    /// Sizes of attention heads that there are kernels for; empty where they take any.
+    const HEAD_DIMS: &'static [usize] = &[];
 
     const CHUNKED_PREFILL: ChunkedPrefillSettings = ChunkedPrefillSettings::OFF;
     const LORA: LoraSettings = LoraSettings::OFF;

@@ -75,6 +75,7 @@ macro_rules! recipe {
             $(best_of: $best_of:ty,)?
             $(beam_search: $beam_search:ty,)?
             $(guide: $guide:ty,)?
+            $(head_dims: $head_dims:expr,)?
             limits: $limits:expr
             $(, $constant:ident: $settings:ident { $($setting:ident: $value:expr),+ $(,)? })* $(,)?
         }
@@ -86,6 +87,7 @@ macro_rules! recipe {
         impl $crate::Recipe for $name {
             const NAME: &'static str = stringify!($name);
             const LIMITS: $crate::Limits = $limits;
+            $(const HEAD_DIMS: &'static [usize] = $head_dims;)?
             $(
                 const $constant: $crate::parts::$settings = $crate::parts::$settings { $($setting: $value),+ };
             )*

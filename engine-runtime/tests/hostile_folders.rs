@@ -58,6 +58,17 @@ builds! {
     TinyQwen3: Qwen3<Self>, 32;
 }
 
+engine_runtime::recipe! {
+    /// An engine with kernels for two head sizes.
+    WideHeads {
+        backend: Reference,
+        weights: Dense<f32>,
+        model: Llama<Self>,
+        head_dims: &[64, 128],
+        limits: LIMITS,
+    }
+}
+
 /// A tensor as a header lists it.
 type Entry = (String, Dtype, Vec<usize>);
 
@@ -471,6 +482,19 @@ fn a_shape_that_is_compiled_in_is_compared_field_by_field() {
             "{message}"
         );
     }
+}
+
+#[test]
+fn heads_of_a_size_without_kernels_are_refused() {
+    let folder = Folder::new();
+    folder.write().check::<WideHeads>().expect_err("heads of 4");
+    let message = folder.refusal::<WideHeads>();
+    assert!(
+        message.contains(
+            "built for attention heads of [64, 128], found 4; build it with `head-dims = [4]`"
+        ),
+        "{message}"
+    );
 }
 
 #[test]

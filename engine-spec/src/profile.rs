@@ -53,6 +53,7 @@ pub struct Model {
     pub dtype: Option<Spanned<Dtype>>,
     pub weights: Option<Spanned<WeightFormat>>,
     pub shape: Option<Spanned<Baked>>,
+    pub head_dims: Option<Spanned<Vec<u64>>>,
 }
 
 /// A feature that the file names.

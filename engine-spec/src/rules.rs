@@ -146,6 +146,7 @@ const GENERAL: &[&Rule] = &[
     &heads::HEAD_SIZE,
     &formats::WEIGHTS_BUILT,
     &formats::WEIGHTS_DTYPE,
+    &heads::HEAD_DIMS,
     &target::TOOLKIT,
     &memory::WEIGHTS,
     &memory::SEQUENCE,

@@ -12,7 +12,10 @@ use serde::{Serialize, Serializer};
 #[serde(rename_all = "kebab-case")]
 pub enum Shape {
     /// Read from the checkpoint when the engine starts.
-    Loaded,
+    Loaded {
+        /// Sizes of heads that kernels are made for, ascending; empty where they take any.
+        head_dims: Vec<u64>,
+    },
     /// Constants of the binary.
     Baked(Box<Baked>),
 }
@@ -29,15 +32,17 @@ impl Shape {
     /// The config, where the profile has one.
     pub fn baked(&self) -> Option<&Baked> {
         match self {
-            Shape::Loaded => None,
+            Shape::Loaded { .. } => None,
             Shape::Baked(baked) => Some(baked),
         }
     }
 
     /// Head sizes that kernels are made for; empty where they take any.
     pub fn head_dims(&self) -> Vec<u64> {
-        let sizes = self.baked().map(|baked| baked.config.dims.head_dim as u64);
-        sizes.into_iter().collect()
+        match self {
+            Shape::Loaded { head_dims } => head_dims.clone(),
+            Shape::Baked(baked) => vec![baked.config.dims.head_dim as u64],
+        }
     }
 }
 

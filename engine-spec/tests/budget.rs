@@ -250,7 +250,7 @@ fn a_shape_means_what_it_means_to_the_engine() {
                 .display()
                 .to_string()
                 .replace("engine-runtime", "../../../engine-runtime"),
-            config.shortest_window().unwrap_or(128),
+            128,
         );
         let found = check(&text);
         assert!(found.is_empty(), "{}\n{found}", path.display());

@@ -83,6 +83,7 @@ fn other(field: &Field) -> &'static str {
         "dtype" => "\"f32\"",
         "weights" => "\"gptq\"",
         "shape" => "\"../shapes/llama-3.1-8b.json\"",
+        "head-dims" => "[96]",
         "kv-memory" => "\"3GiB\"",
         "method" => "\"draft-model\"",
         "max-rank" => "64",
@@ -93,7 +94,13 @@ fn other(field: &Field) -> &'static str {
         "lookup-min" | "lookup-max" => "3",
         _ => match field.kind {
             Kind::Integer(..) => "13",
-            Kind::Text | Kind::Target | Kind::Path | Kind::Choice(_) | Kind::Size | Kind::Pair => {
+            Kind::Text
+            | Kind::Target
+            | Kind::Path
+            | Kind::Choice(_)
+            | Kind::Size
+            | Kind::Pair
+            | Kind::Numbers(..) => {
                 panic!("name a value for {}", field.key)
             }
         },

@@ -9,7 +9,7 @@ use engine_spec::toolkit::Toolkit;
 use engine_spec::{Arch, Family, Feature, TargetName};
 
 use super::page::Page;
-use engine_model::Bytes;
+use engine_model::{Bytes, ModelFamily};
 
 /// The page as Markdown.
 pub fn profile() -> String {
@@ -30,6 +30,7 @@ pub fn profile() -> String {
             Form::Top | Form::Table | Form::List => keys(&mut page, section.fields),
         }
     }
+    models(&mut page);
     targets(&mut page);
     rules(&mut page);
     page.text()
@@ -58,6 +59,7 @@ fn kind(kind: Kind) -> String {
             .collect::<Vec<_>>()
             .join(", "),
         Kind::Integer(least, most) => format!("{least} to {most}"),
+        Kind::Numbers(least, most) => format!("a list of numbers from {least} to {most}"),
         Kind::Size => "as in `\"8GiB\"`".to_owned(),
         Kind::Pair => "two features".to_owned(),
     }
@@ -92,6 +94,31 @@ fn features(page: &mut Page) {
                 sentence(field.doc),
             ]);
         }
+    }
+}
+
+fn models(page: &mut Page) {
+    page.section(
+        "Model families",
+        "A family accepts checkpoints of these classes of transformers. One that is not built is known all the same: `cargo lathe plan` counts what it would take.",
+    );
+    page.head(&[
+        "family",
+        "`architectures`",
+        "built",
+        "has an encoder",
+        "sees images",
+    ]);
+    for family in ModelFamily::ALL {
+        let classes = family.architectures().iter();
+        let classes: Vec<_> = classes.map(|class| format!("`{class}`")).collect();
+        page.row([
+            format!("`{family}`"),
+            classes.join(", "),
+            yes(family.code().is_some()),
+            yes(family.has_encoder()),
+            yes(family.sees()),
+        ]);
     }
 }
 

@@ -138,6 +138,15 @@ impl Node {
                 maximum: Some(most),
                 ..Node::of("integer", description)
             },
+            Kind::Numbers(least, most) => Node {
+                items: Some(Box::new(Node {
+                    minimum: Some(least),
+                    maximum: Some(most),
+                    ..Node::of("integer", "")
+                })),
+                min_items: Some(1),
+                ..Node::of("array", description)
+            },
             Kind::Size => Node {
                 pattern: Some("^[0-9]+ *(MiB|GiB|TiB)$"),
                 ..Node::of("string", description)

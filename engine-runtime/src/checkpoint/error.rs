@@ -33,6 +33,16 @@ pub enum CheckpointError {
         found: usize,
     },
     #[error(
+        "{}: this engine was built for attention heads of {built:?}, found {found}; build it with \
+         `head-dims = [{found}]` under [model], or with the shape of this checkpoint",
+        file.display()
+    )]
+    HeadDim {
+        file: PathBuf,
+        built: &'static [usize],
+        found: usize,
+    },
+    #[error(
         "{}: {field} allows sequences of {limit} tokens, this engine is to take {max_model_len}; set max-model-len to \
          {limit} or less",
         file.display()

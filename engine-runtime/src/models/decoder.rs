@@ -222,6 +222,14 @@ impl<R: Recipe, F: Family, S: Shape> Decoder<R, F, S> {
                 .into());
         }
         shape::check::<S>(config)?;
+        let found = config.dims.head_dim;
+        if !R::HEAD_DIMS.is_empty() && !R::HEAD_DIMS.contains(&found) {
+            return Err(CheckpointError::HeadDim {
+                file: config.file.clone(),
+                built: R::HEAD_DIMS,
+                found,
+            });
+        }
         if limits.max_model_len > config.max_positions {
             return Err(CheckpointError::TooLong {
                 file: config.file.clone(),

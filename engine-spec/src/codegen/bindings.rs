@@ -141,7 +141,7 @@ fn model(plan: &Answers) -> Type {
         .map_or_else(|| camel(family.name()), |code| code.name().to_owned());
     let model = Type::of(MODELS, code).with(Type::local("Self"));
     match &plan.model.shape {
-        Shape::Loaded => model,
+        Shape::Loaded { .. } => model,
         Shape::Baked(_) => model.with(Type::local(BAKED)),
     }
 }

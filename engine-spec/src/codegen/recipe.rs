@@ -12,7 +12,7 @@ use crate::shape::{Baked, Shape};
 pub fn of(plan: &Answers, build: &Ident, about: TokenStream) -> TokenStream {
     let mut imports = Imports::default();
     let dims = match &plan.model.shape {
-        Shape::Loaded => TokenStream::new(),
+        Shape::Loaded { .. } => TokenStream::new(),
         Shape::Baked(shape) => baked(shape, &mut imports),
     };
     let constants = super::constants(plan);
@@ -22,6 +22,10 @@ pub fn of(plan: &Answers, build: &Ident, about: TokenStream) -> TokenStream {
         profile: &plan.name,
         limits,
         constants: &constants,
+        head_dims: match &plan.model.shape {
+            Shape::Loaded { head_dims } => head_dims,
+            Shape::Baked(_) => &[],
+        },
         bindings: &super::bindings(plan),
     };
     recipe.block(build, imports, dims)
@@ -41,6 +45,7 @@ pub fn smallest(build: &Ident) -> TokenStream {
         profile: "",
         limits: limits(&one),
         constants: &[],
+        head_dims: &[],
         bindings: &super::bindings::smallest(),
     };
     recipe.block(build, Imports::default(), TokenStream::new())
@@ -53,6 +58,8 @@ struct Recipe<'a> {
     profile: &'a str,
     limits: TokenStream,
     constants: &'a [Constant],
+    /// Empty where any will do, which needs no word.
+    head_dims: &'a [u64],
     bindings: &'a [Binding],
 }
 
@@ -69,6 +76,9 @@ impl Recipe<'_> {
             .for_each(|binding| imports.add(&binding.bound));
         let (about, profile, limits) = (&self.about, self.profile, &self.limits);
         let constants = self.constants.iter().map(constant);
+        let head_dims = self.head_dims.iter().copied().map(number);
+        let head_dims = (!self.head_dims.is_empty())
+            .then(|| quote! { const HEAD_DIMS: &'static [usize] = &[#(#head_dims),*]; });
         let (off, on): (Vec<&Binding>, Vec<&Binding>) =
             self.bindings.iter().partition(|binding| is_off(binding));
         let on = on.into_iter().map(bound);
@@ -85,6 +95,7 @@ impl Recipe<'_> {
                 impl Recipe for #build {
                     const NAME: &'static str = #profile;
                     const LIMITS: Limits = #limits;
+                    #head_dims
                     #(#constants)*
                     #(#on)*
                     #heading

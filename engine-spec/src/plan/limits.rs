@@ -38,7 +38,7 @@ impl Known<'_> {
     fn model_len(&self) -> u64 {
         match &self.model.shape {
             Shape::Baked(baked) => 8192.min(baked.config.max_positions as u64),
-            Shape::Loaded => 4096,
+            Shape::Loaded { .. } => 4096,
         }
     }
 

@@ -142,7 +142,9 @@ fn model(ask: &mut Ask<'_>, target: &Target) -> Model {
         }
         None => {
             ask.record("model.shape", "read from the checkpoint", Origin::Default);
-            Shape::Loaded
+            Shape::Loaded {
+                head_dims: head_dims(ask, target),
+            }
         }
     };
     Model {
@@ -151,6 +153,26 @@ fn model(ask: &mut Ask<'_>, target: &Target) -> Model {
         weights,
         shape,
     }
+}
+
+/// Kernels of a GPU are made for certain head sizes, those of a CPU take any.
+fn head_dims(ask: &mut Ask<'_>, target: &Target) -> Vec<u64> {
+    /// Of nearly all models.
+    const USUAL: [u64; 2] = [64, 128];
+    let (mut sizes, origin) = match (&ask.profile.model.head_dims, target.arch.family().backend()) {
+        (Some(written), _) => (written.value.clone(), ask.line(&written.span)),
+        (None, BackendKind::Cpu) => (Vec::new(), Origin::From("target")),
+        (None, BackendKind::Cuda | BackendKind::Hip) => (USUAL.to_vec(), Origin::Default),
+    };
+    sizes.sort_unstable();
+    sizes.dedup();
+    let names: Vec<_> = sizes.iter().map(u64::to_string).collect();
+    let value = match names.is_empty() {
+        true => "any".to_owned(),
+        false => names.join(", "),
+    };
+    ask.record("model.head-dims", value, origin);
+    sizes
 }
 
 fn limits(ask: &mut Ask<'_>, model: &Model, backend: BackendKind) -> Limits {

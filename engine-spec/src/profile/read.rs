@@ -219,6 +219,7 @@ fn model_section(
         dtype: named(&values, "dtype", Dtype::named),
         weights: named(&values, "weights", WeightFormat::named),
         shape,
+        head_dims: values.numbers("head-dims"),
     })
 }
 

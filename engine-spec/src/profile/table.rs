@@ -22,6 +22,7 @@ pub enum Value {
     /// Bytes.
     Size(u64),
     List(Vec<Spanned<String>>),
+    Numbers(Vec<u64>),
 }
 
 /// What a table has, by the keys of its fields.
@@ -32,21 +33,28 @@ impl Values {
     pub fn integer(&self, key: &str) -> Option<Spanned<u64>> {
         self.find(key, |value| match value {
             Value::Integer(number) | Value::Size(number) => Some(*number),
-            Value::Text(_) | Value::List(_) => None,
+            Value::Text(_) | Value::List(_) | Value::Numbers(_) => None,
         })
     }
 
     pub fn text(&self, key: &str) -> Option<Spanned<&str>> {
         self.find(key, |value| match value {
             Value::Text(text) => Some(text.as_str()),
-            Value::Integer(_) | Value::Size(_) | Value::List(_) => None,
+            Value::Integer(_) | Value::Size(_) | Value::List(_) | Value::Numbers(_) => None,
         })
     }
 
     pub(super) fn list(&self, key: &str) -> Option<Spanned<&[Spanned<String>]>> {
         self.find(key, |value| match value {
             Value::List(list) => Some(list.as_slice()),
-            Value::Integer(_) | Value::Size(_) | Value::Text(_) => None,
+            Value::Integer(_) | Value::Size(_) | Value::Text(_) | Value::Numbers(_) => None,
+        })
+    }
+
+    pub(super) fn numbers(&self, key: &str) -> Option<Spanned<Vec<u64>>> {
+        self.find(key, |value| match value {
+            Value::Numbers(numbers) => Some(numbers.clone()),
+            _ => None,
         })
     }
 
@@ -162,6 +170,26 @@ fn convert(
             }
         }
         (Kind::Integer(..), _) => return Err(Box::new(wrong_type("a whole number"))),
+        (Kind::Numbers(least, most), DeValue::Array(items)) => {
+            let number = |item: &toml::Spanned<DeValue<'_>>| match item.get_ref() {
+                DeValue::Integer(digits) => {
+                    let number = u64::from_str_radix(digits.as_str(), digits.radix()).ok()?;
+                    (least..=most).contains(&number).then_some(number)
+                }
+                _ => None,
+            };
+            match items.iter().map(number).collect::<Option<Vec<_>>>() {
+                Some(numbers) if !numbers.is_empty() => Value::Numbers(numbers),
+                _ => {
+                    let wrong = wrong_value("cannot be this list".to_owned());
+                    let help = format!("it is one or more numbers from {least} to {most}");
+                    return Err(Box::new(wrong.help(help)));
+                }
+            }
+        }
+        (Kind::Numbers(..), _) => {
+            return Err(Box::new(wrong_type("a list of numbers, as in [64, 128]")));
+        }
         (Kind::Size, DeValue::String(text)) => match size(text) {
             Some(bytes) => Value::Size(bytes),
             None => {
@@ -249,6 +277,7 @@ pub(super) fn missing_key(field: &Field, whole: &Span, place: &str) -> Diagnosti
         Kind::Choice(names) => format!("\"{}\"", names.first().unwrap_or(&"")),
         Kind::Pair => "[\"lora\", \"guided-decoding\"]".to_owned(),
         Kind::Integer(least, _) => least.to_string(),
+        Kind::Numbers(..) => "[64, 128]".to_owned(),
         Kind::Size => "\"8GiB\"".to_owned(),
         Kind::Text | Kind::Path => "\"...\"".to_owned(),
     };

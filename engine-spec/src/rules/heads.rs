@@ -1,4 +1,4 @@
-//! Head size and attention kernel.
+//! Head sizes and attention kernels.
 
 use super::{Case, Check, Rule};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
@@ -11,32 +11,56 @@ pub static HEAD_SIZE: Rule = Rule {
     check: Check::Case(head_size),
 };
 
+pub static HEAD_DIMS: Rule = Rule {
+    code: Code(306),
+    name: "head-dims",
+    doc: "`head-dims` stands for what a shape would say, so a profile has one of them at most",
+    check: Check::Case(head_dims),
+};
+
 fn head_size(case: &Case<'_>, found: &mut Diagnostics) {
-    let Some(written) = &case.profile.model.shape else {
-        return;
+    let model = &case.profile.model;
+    let (span, key) = match (&model.shape, &model.head_dims) {
+        (Some(shape), _) => (&shape.span, "head_dim"),
+        (None, Some(written)) => (&written.span, "one of them"),
+        (None, None) => return,
     };
-    let size = written.value.config.dims.head_dim;
     let backend = case.plan.backend.kind();
-    let (fits, sizes) = match backend {
-        BackendKind::Cpu => (size % 2 == 0 && size <= 512, "even sizes up to 512"),
+    let (fits, sizes): (fn(u64) -> bool, _) = match backend {
+        BackendKind::Cpu => (|size| size % 2 == 0 && size <= 512, "even sizes up to 512"),
         BackendKind::Cuda | BackendKind::Hip => (
-            size % 8 == 0 && (16..=256).contains(&size),
+            |size| size % 8 == 0 && (16..=256).contains(&size),
             "multiples of 8 from 16 to 256",
         ),
     };
-    if !fits {
+    for size in case.plan.model.shape.head_dims() {
+        if !fits(size) {
+            found.push(
+                Diagnostic::new(
+                    HEAD_SIZE.code,
+                    format!("no attention kernel has heads of {size}"),
+                )
+                .at(span, format!("{key} is {size}"))
+                .beside(&case.profile.target.span, case.plan.target.describe())
+                .note(format!(
+                    "the {} backend's attention has {sizes}",
+                    backend.name()
+                ))
+                .help("use a model with such heads, or another target"),
+            );
+        }
+    }
+}
+
+fn head_dims(case: &Case<'_>, found: &mut Diagnostics) {
+    let model = &case.profile.model;
+    if let (Some(shape), Some(written)) = (&model.shape, &model.head_dims) {
+        let size = shape.value.config.dims.head_dim;
         found.push(
-            Diagnostic::new(
-                HEAD_SIZE.code,
-                format!("no attention kernel has heads of {size}"),
-            )
-            .at(&written.span, format!("head_dim is {size}"))
-            .beside(&case.profile.target.span, case.plan.target.describe())
-            .note(format!(
-                "the {} backend's attention has {sizes}",
-                backend.name()
-            ))
-            .help("use a model with such heads, or another target"),
+            Diagnostic::new(HEAD_DIMS.code, "`head-dims` beside a shape")
+                .at(&written.span, "the shape says which heads there are")
+                .beside(&shape.span, format!("head_dim is {size}"))
+                .help("remove head-dims"),
         );
     }
 }
