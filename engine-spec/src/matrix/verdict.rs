@@ -138,3 +138,27 @@ impl fmt::Display for Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_better_evidence_counts_whichever_comes_first() {
+        let proof = |evidence| Proof {
+            evidence,
+            test: "assumed",
+        };
+        let (played, ran) = (proof(Evidence::Emulator), proof(Evidence::Device));
+        for order in [[played, ran], [ran, played]] {
+            let mut engine = Engine::NO;
+            assert_eq!(engine.to_string(), "no");
+            for proof in order {
+                engine.prove(BackendKind::Hip, proof);
+            }
+            engine.prove(BackendKind::Cpu, proof(Evidence::Here));
+            assert_eq!(engine.to_string(), "yes cpu:here hip:device");
+            assert_eq!(engine.on(BackendKind::Cuda), EngineVerdict::No);
+        }
+    }
+}
