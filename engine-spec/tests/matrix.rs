@@ -285,15 +285,15 @@ fn what_must_be_accepted_is_exactly_the_unknown_pairs() {
 fn each_mode_asks_the_verdicts_that_it_should() {
     let (all, nothing) = (all_proven(), Matrix::unproven());
     let vllm = Legality::by_vllm(&MATRIX, Unknown::Refused);
-    for set in FeatureSet::every().step_by(101) {
-        let allowed = |matrix: &Matrix, mode, family| {
-            Legality::by_terms(matrix, &terms(mode, &[])).allows(set, family)
-        };
-        let cpu = Family::Cpu;
-        assert_eq!(allowed(&all, Mode::Vllm, cpu), vllm.allows(set, cpu));
-        assert!(allowed(&all, Mode::Engine, cpu));
-        assert_eq!(allowed(&nothing, Mode::Vllm, cpu), set.is_empty());
-        assert_eq!(allowed(&nothing, Mode::Engine, cpu), set.is_empty());
+    let by = |matrix: &Matrix, mode| Legality::by_terms(matrix, &terms(mode, &[]));
+    let [all_vllm, all_engine] = [Mode::Vllm, Mode::Engine].map(|mode| by(&all, mode));
+    let [no_vllm, no_engine] = [Mode::Vllm, Mode::Engine].map(|mode| by(&nothing, mode));
+    for set in FeatureSet::every() {
+        let allows = |legality: &Legality| legality.allows(set, Family::Cpu);
+        assert_eq!(allows(&all_vllm), allows(&vllm), "{set:?}");
+        assert!(allows(&all_engine), "{set:?}");
+        assert_eq!(allows(&no_vllm), set.is_empty(), "{set:?}");
+        assert_eq!(allows(&no_engine), set.is_empty(), "{set:?}");
     }
 }
 
