@@ -133,6 +133,9 @@ impl ChatTemplate {
     }
 
     /// The prompt of a chat. It holds its special tokens: encode it with [`Around::Leave`](crate::tokenizer::Around).
+    ///
+    /// # Errors
+    /// If the template refuses the chat, fails, or takes more steps or writes more bytes than any sound one would.
     pub fn render(&self, messages: &[Message], rendering: &Rendering) -> Result<String, ChatError> {
         let mut templates = NAMES.into_iter().zip(self.forms.iter().copied());
         let default = templates.next();

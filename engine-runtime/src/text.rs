@@ -26,7 +26,8 @@ pub trait Detokenize: Send + Sync {
 
 /// The text of one growing sequence of tokens.
 pub trait TextStream: Send {
-    /// Appends to `text` what is now certain: a token that ends inside a character adds nothing yet.
+    /// Appends to `text` what is now certain: a token that ends inside a character adds nothing yet, and one that the
+    /// tokenizer does not know never adds anything.
     fn push(&mut self, token: u32, text: &mut String);
 
     /// Appends what was held back, with U+FFFD for characters that never became whole.

@@ -69,7 +69,10 @@ struct Shared {
 }
 
 impl Tokenizer {
-    /// Reads the `tokenizer.json` of a folder.
+    /// Reads the `tokenizer.json` of a folder, and its special tokens from the files beside it.
+    ///
+    /// # Errors
+    /// If a file is missing, too large, damaged, or makes the tokenizers crate panic.
     pub fn open(dir: &Path) -> Result<Self, TokenizerError> {
         let file = dir.join("tokenizer.json");
         let Some(bytes) = read_bounded(&file, FILE_LIMIT)? else {
@@ -100,6 +103,10 @@ impl Tokenizer {
         self.shared.eos
     }
 
+    /// The tokens of a text.
+    ///
+    /// # Errors
+    /// If the tokenizer has no token for a part of it and none for the unknown, or panics.
     pub fn encode(&self, text: &str, around: Around) -> Result<Vec<u32>, TokenizerError> {
         let add = around == Around::Add;
         guard(|| self.shared.inner.encode_fast(text, add))

@@ -19,6 +19,9 @@ pub struct ValidatedRequest {
 impl ValidatedRequest {
     /// Holds `request` against `rules`. `entropy` becomes the seed of a request that brings none; the caller draws
     /// it, because the engine itself holds no source of randomness.
+    ///
+    /// # Errors
+    /// Names the first field that is out of range, means nothing, or needs a feature that is not compiled in.
     pub fn new(request: Request, rules: &RequestRules, entropy: u64) -> Result<Self, RequestError> {
         let Request {
             prompt,
@@ -45,10 +48,12 @@ impl ValidatedRequest {
         })
     }
 
+    /// Token ids below the vocabulary's size; at least one.
     pub fn prompt(&self) -> &[u32] {
         &self.prompt
     }
 
+    /// Settings whose every value is in range for the engine.
     pub fn sampling(&self) -> &SamplingParams {
         &self.sampling
     }
@@ -62,6 +67,7 @@ impl ValidatedRequest {
         self.max_tokens
     }
 
+    /// The request's own seed, or the entropy that came with it.
     pub fn seed(&self) -> u64 {
         self.seed
     }
