@@ -3,6 +3,7 @@
 mod answer;
 mod batch;
 mod bench;
+mod doctor;
 mod entropy;
 mod format;
 mod info;
@@ -36,6 +37,7 @@ enum Command {
     Batch(batch::Batch),
     Bench(bench::Bench),
     Info(info::Info),
+    Doctor(doctor::Doctor),
     Verify(verify::Verify),
 }
 
@@ -53,6 +55,7 @@ where
         Command::Batch(batch) => batch.execute::<R>(),
         Command::Bench(bench) => bench.execute::<R>(),
         Command::Info(info) => info.execute::<R>(manifest),
+        Command::Doctor(doctor) => doctor.execute::<R>(),
         Command::Verify(verify) => verify.execute::<R>(),
     };
     match outcome {

@@ -441,6 +441,70 @@ fn info_is_for_people_and_as_json_the_manifest() {
 }
 
 #[test]
+fn the_doctor_tells_all_that_would_be_refused() {
+    let told = stdout(&engine(&["doctor", "models/demo"]));
+    for part in [
+        "instructions",
+        "threads",
+        "model",
+        "memory",
+        "tokenizer",
+        "engine `default` fits",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let report = |args: &[&str]| -> (Output, Value) {
+        let output = engine(&[args, &["--format", "json"]].concat());
+        let report = serde_json::from_slice(&output.stdout).expect("one JSON object");
+        (output, report)
+    };
+    let (output, fit) = report(&["doctor"]);
+    stdout(&output);
+    assert_eq!(
+        (&fit["fits"], &fit["profile"]),
+        (&json!(true), &json!("default"))
+    );
+    // A model of another family, without a tokenizer: both are told.
+    let (output, other) = report(&["doctor", "engine-runtime/tests/goldens/qwen3"]);
+    assert_eq!(
+        failure(&output),
+        "error: this engine would not start: model, tokenizer\n"
+    );
+    assert_eq!(other["fits"], false);
+    let findings = other["findings"].as_array().expect("a list");
+    let refused: Vec<&Value> = findings
+        .iter()
+        .filter(|finding| finding["fits"] == false)
+        .collect();
+    assert!(
+        refused[0]["detail"]
+            .as_str()
+            .is_some_and(|text| text.contains("Qwen3ForCausalLM"))
+    );
+    let (output, wide) = report(&["doctor", "models/demo", "--max-num-seqs", "100000"]);
+    assert!(failure(&output).contains("engine"), "{wide}");
+    let mut generation = read_json(&root().join("models/demo/generation_config.json"));
+    generation["eos_token_id"] = json!(1_000_000);
+    let folder = demo_with("far-eos", &[("generation_config.json", generation)]);
+    let (output, far) = report(&["doctor", &folder.to_string_lossy()]);
+    assert_eq!(
+        failure(&output),
+        "error: this engine would not start: engine\n"
+    );
+    // What it says is what a start says.
+    let start = failure(&engine(&["run", "x", "--model", &folder.to_string_lossy()]));
+    let findings = far["findings"].as_array().expect("a list");
+    let end = findings
+        .iter()
+        .find(|finding| finding["what"] == "engine")
+        .expect("it was looked at");
+    assert_eq!(
+        start,
+        format!("error: {}\n", end["detail"].as_str().unwrap_or_default())
+    );
+}
+
+#[test]
 fn verify_tells_what_fits() {
     let report = stdout(&engine(&["verify", "models/demo"]));
     for part in ["LlamaForCausalLM", "5 layers", "kv cache", "fits"] {

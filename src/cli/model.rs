@@ -22,11 +22,18 @@ pub struct ModelFlags {
     /// Hugging Face folder: config.json, tokenizer.json, model.safetensors
     #[arg(long, value_name = "DIR", default_value = "models/demo")]
     pub model: PathBuf,
-    /// Worker threads [default: one for each core that this process may use]
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
-    threads: Option<usize>,
+    #[command(flatten)]
+    threads: ThreadFlag,
     #[command(flatten)]
     limits: LimitFlags,
+}
+
+/// How many threads compute.
+#[derive(clap::Args)]
+pub struct ThreadFlag {
+    /// Worker threads [default: one for each core that this process may use]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    pub threads: Option<usize>,
 }
 
 /// Limits for this run; the profile's are the most that the engine was built for.
@@ -87,7 +94,7 @@ impl ModelFlags {
 
     pub fn device<R: Recipe>(&self) -> Result<R::Backend, Failure> {
         Ok(R::Backend::open(&DeviceOptions {
-            threads: self.threads,
+            threads: self.threads.threads,
         })?)
     }
 

@@ -95,6 +95,16 @@ pub enum OpenError {
 }
 
 impl<R: Recipe> Engine<R> {
+    /// Whether an engine would open within these limits around a model of this shape, as far as memory allows.
+    pub fn check(limits: &Limits, eos: &[u32], shape: &ModelShape) -> Result<(), OpenError> {
+        check_limits::<R>(limits, shape)?;
+        let vocab = shape.vocab;
+        match eos.iter().find(|&&token| token as usize >= vocab) {
+            Some(&token) => Err(OpenError::Eos { token, vocab }),
+            None => Ok(()),
+        }
+    }
+
     /// Opens an engine on `device`, where `model` has its weights.
     pub fn open(
         device: R::Backend,
@@ -109,11 +119,7 @@ impl<R: Recipe> Engine<R> {
             clock,
         } = options;
         let shape = model.shape();
-        check::<R>(&limits, &shape)?;
-        if let Some(&token) = eos.iter().find(|&&token| token as usize >= shape.vocab) {
-            let vocab = shape.vocab;
-            return Err(OpenError::Eos { token, vocab });
-        }
+        Self::check(&limits, &eos, &shape)?;
         let blocks = blocks::<R>(&limits, &shape)?;
         let cache = CacheShape {
             layers: shape.layers,
@@ -156,7 +162,7 @@ impl<R: Recipe> Engine<R> {
     }
 }
 
-fn check<R: Recipe>(limits: &Limits, shape: &ModelShape) -> Result<(), OpenError> {
+fn check_limits<R: Recipe>(limits: &Limits, shape: &ModelShape) -> Result<(), OpenError> {
     let built = R::LIMITS;
     let bounds = [
         ("max_model_len", limits.max_model_len, built.max_model_len),
