@@ -9,6 +9,7 @@
 //! Steps may be scheduled before the ones in front of them are committed. Each turn is ended exactly once, in order:
 //! by [`Scheduler::commit`], or by [`Scheduler::retract`] if it came to nothing.
 
+mod admission;
 mod queue;
 mod sequence;
 mod tokens;
@@ -21,7 +22,6 @@ pub use turn::Turn;
 use crate::kv::{BlockId, KvBlocks, NoRoom, PrefixIndex};
 use crate::recipe::Limits;
 use queue::Queue;
-use sequence::Need;
 
 /// Counts that only grow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -293,63 +293,6 @@ impl<I: PrefixIndex, O> Scheduler<I, O> {
         (sequence.computed, sequence.launched) = (0, 0);
         self.sequences.wait(sequence);
         self.stats.preemptions += 1;
-    }
-
-    /// Starts the sequence at the head of the queue, if there is a place for it and room for all that it holds now,
-    /// beside all that the running ones are going to compute of what they hold.
-    fn admit(&mut self, take: impl Fn(usize, usize) -> usize, budget: usize) -> Option<Turn> {
-        let running = self.sequences.running();
-        let alone = running.is_empty();
-        let seats: usize = running.iter().map(Sequence::seats).sum();
-        let promised = running.iter().map(|sequence| {
-            let rest = sequence.launched..sequence.len();
-            self.kv.missing(&sequence.table, &rest)
-        });
-        let promised: usize = promised.sum();
-        let available = self.kv.available().saturating_sub(promised);
-        let sequence = self.sequences.head()?;
-        if budget == 0 || seats + sequence.seats() > self.limits.max_seqs || sequence.coming > 0 {
-            return None;
-        }
-        // Where too little has become free since it was looked at, the prompt need not be hashed again.
-        let too_much =
-            |need: Need| !alone && need.blocks > available || take(need.rows, budget) == 0;
-        if sequence.need.is_some_and(too_much) {
-            return None;
-        }
-        let before = self.kv.available();
-        let len = sequence.tokens.len();
-        let tokens = sequence.tokens.range(0..len);
-        let (mut table, cached) = self.kv.open(&sequence.keys, &tokens);
-        let spare = match alone {
-            true => 0,
-            false => self.headroom + sequence.siblings.len(),
-        };
-        let need = Need {
-            rows: len - cached,
-            // Found blocks that nobody held are no longer to be had.
-            blocks: self.kv.missing(&table, &(cached..len)) + spare + before - self.kv.available(),
-        };
-        if too_much(need) {
-            sequence.need = Some(need);
-            self.kv.close(table);
-            return None;
-        }
-        let rows = take(need.rows, budget);
-        let reserved = self.kv.reserve(&mut table, cached..cached + rows);
-        debug_assert_eq!(reserved, Ok(None), "found blocks are full");
-        let mut sequence = self.sequences.pop_head()?;
-        sequence.table = table;
-        (sequence.computed, sequence.launched) = (cached, cached);
-        sequence.need = None;
-        if sequence.stay == 0 {
-            sequence.cached = cached;
-            self.stats.cached_tokens += cached as u64;
-        }
-        sequence.stay += 1;
-        let turn = sequence.turn(rows);
-        self.sequences.run(sequence);
-        Some(turn)
     }
 }
 

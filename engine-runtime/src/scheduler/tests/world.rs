@@ -16,6 +16,25 @@ struct Ask {
     topic: u32,
 }
 
+/// What becomes of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Well,
+    FailsAtLaunch,
+    FailsAtCollection,
+    /// A request is cancelled while it is on its way.
+    Cancels(u64),
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        12 => Just(Fate::Well),
+        3 => Just(Fate::FailsAtLaunch),
+        3 => Just(Fate::FailsAtCollection),
+        1 => (0_u64..10).prop_map(Fate::Cancels),
+    ]
+}
+
 /// A device that knows no numbers: each slot of its cache remembers all the tokens that led there.
 struct World<I: PrefixIndex> {
     scheduler: Scheduler<I, ()>,
@@ -129,11 +148,10 @@ impl<I: PrefixIndex> World<I> {
         }
     }
 
-    /// Serves all requests, with up to `ahead` steps on their way. `failures` says of each step whether it fails at
-    /// its collection, or at its launch.
-    fn run(mut self, take: Take, ahead: usize, failures: &[Option<bool>]) {
+    /// Serves all requests, with up to `ahead` steps on their way and a fate for each of the first ones.
+    fn run(mut self, take: Take, ahead: usize, fates: &[Fate]) {
         let mut flights = VecDeque::new();
-        let mut failures = failures.iter().copied().chain(std::iter::repeat(None));
+        let mut fates = fates.iter().copied();
         let mut steps = 0;
         while !self.left.is_empty() {
             let turns = self.scheduler.schedule(take);
@@ -142,15 +160,19 @@ impl<I: PrefixIndex> World<I> {
             assert!(rows <= self.limits.max_batched_tokens);
             let choices: usize = turns.iter().map(Turn::choices).sum();
             assert!(choices <= self.limits.max_seqs);
-            let failure = failures.next().flatten();
+            let fate = fates.next().unwrap_or(Fate::Well);
             let idle = turns.is_empty();
-            if failure != Some(true) {
+            if fate != Fate::FailsAtLaunch {
                 self.launch(&turns);
             }
             flights.push_back(turns);
             flights.retain(|turns| !turns.is_empty());
             self.scheduler.audit(flights.iter().flatten());
-            if failure.is_some() {
+            if let Fate::Cancels(request) = fate {
+                self.cancel(RequestId(request));
+                self.scheduler.audit(flights.iter().flatten());
+            }
+            if matches!(fate, Fate::FailsAtLaunch | Fate::FailsAtCollection) {
                 self.recover(std::mem::take(&mut flights));
             } else if flights.len() > ahead || idle {
                 let turns = flights.pop_front().unwrap_or_default();
@@ -165,6 +187,13 @@ impl<I: PrefixIndex> World<I> {
         }
         self.scheduler.audit([].iter());
         assert!(self.scheduler.all_running().is_empty() && self.scheduler.queued() == 0);
+    }
+
+    fn cancel(&mut self, request: RequestId) {
+        for id in self.scheduler.of_request(request) {
+            self.scheduler.remove(id);
+        }
+        self.left.retain(|id, _| id.request != request);
     }
 
     /// As the engine does: the oldest step again, in two parts, and the later ones taken back.
@@ -199,14 +228,14 @@ proptest! {
         blocks in 8_usize..24,
         // More than an engine ever has.
         ahead in 0_usize..4,
-        failures in prop::collection::vec(prop::option::weighted(0.3, any::<bool>()), 0..60),
+        fates in prop::collection::vec(fate(), 0..60),
     ) {
         // The longest of these sequences has 32 tokens, 8 blocks.
         let chunks = limits(max_seqs, max_seqs + extra_tokens);
-        World::<()>::new(chunks, blocks, &asks).run(CHUNKS, ahead, &failures);
-        World::<PrefixCache>::new(chunks, blocks, &asks).run(CHUNKS, ahead, &failures);
+        World::<()>::new(chunks, blocks, &asks).run(CHUNKS, ahead, &fates);
+        World::<PrefixCache>::new(chunks, blocks, &asks).run(CHUNKS, ahead, &fates);
         let whole = limits(max_seqs, 32 + extra_tokens);
-        World::<()>::new(whole, blocks, &asks).run(WHOLE, ahead, &failures);
-        World::<PrefixCache>::new(whole, blocks, &asks).run(WHOLE, ahead, &failures);
+        World::<()>::new(whole, blocks, &asks).run(WHOLE, ahead, &fates);
+        World::<PrefixCache>::new(whole, blocks, &asks).run(WHOLE, ahead, &fates);
     }
 }
