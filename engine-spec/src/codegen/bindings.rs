@@ -55,8 +55,8 @@ const MODELS: Module = &["models"];
 const PART: Module = &["parts"];
 
 /// Every type of the plan's recipe: backend and model, then a part for each feature in the order of the matrix.
-pub fn bindings(plan: &Answers) -> Vec<Binding> {
-    let parts = plan.features.iter().map(|(feature, settings)| Binding {
+pub fn bindings(answers: &Answers) -> Vec<Binding> {
+    let parts = answers.features.iter().map(|(feature, settings)| Binding {
         name: feature.part().name,
         bound: Type::of(PART, feature.stand_in(settings)),
         stands_for: match settings {
@@ -64,16 +64,16 @@ pub fn bindings(plan: &Answers) -> Vec<Binding> {
             None => StandsFor::Absence(feature),
         },
     });
-    let (weights, dtype) = (plan.model.weights, plan.model.dtype);
-    base(backend(plan), model(plan), weights, dtype)
+    let (weights, dtype) = (answers.model.weights, answers.model.dtype);
+    base(backend(answers), model(answers), weights, dtype)
         .into_iter()
         .chain(parts)
         .collect()
 }
 
 /// The settings of every feature that is on and has some, in the order of the matrix.
-pub fn constants(plan: &Answers) -> Vec<Constant> {
-    let constants = plan.features.iter().filter_map(|(feature, settings)| {
+pub fn constants(answers: &Answers) -> Vec<Constant> {
+    let constants = answers.features.iter().filter_map(|(feature, settings)| {
         let settings = settings?.numbers();
         Some(Constant { feature, settings })
     });
@@ -116,13 +116,13 @@ fn base(backend: Type, model: Type, weights: WeightFormat, dtype: Dtype) -> [Bin
     ]
 }
 
-fn backend(plan: &Answers) -> Type {
+fn backend(answers: &Answers) -> Type {
     let gpu = |driver: &str| {
         Type::of(GPU, "Gpu")
             .with(Type::of(GPU, driver))
-            .with(Type::of(GPU, camel(plan.target.arch.name())))
+            .with(Type::of(GPU, camel(answers.target.arch.name())))
     };
-    match plan.backend {
+    match answers.backend {
         Backend::Cpu { isa } => cpu(isa),
         Backend::Cuda => gpu("Cuda"),
         Backend::Hip => gpu("Hip"),
@@ -134,13 +134,13 @@ fn cpu(isa: Isa) -> Type {
 }
 
 /// The model's code, or the name that it will have: a plan for preview may name one that is not built.
-fn model(plan: &Answers) -> Type {
-    let family = plan.model.family;
+fn model(answers: &Answers) -> Type {
+    let family = answers.model.family;
     let code = family
         .code()
         .map_or_else(|| camel(family.name()), |code| code.name().to_owned());
     let model = Type::of(MODELS, code).with(Type::local("Self"));
-    match &plan.model.shape {
+    match &answers.model.shape {
         Shape::Loaded { .. } => model,
         Shape::Baked(_) => model.with(Type::local(BAKED)),
     }

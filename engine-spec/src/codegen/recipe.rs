@@ -9,24 +9,24 @@ use crate::plan::{Answers, KvMemory, Limits};
 use crate::shape::{Baked, Shape};
 
 /// The recipe of `build`, in a block of its own so that its imports stay there.
-pub fn of(plan: &Answers, build: &Ident, about: TokenStream) -> TokenStream {
+pub fn of(answers: &Answers, build: &Ident, about: TokenStream) -> TokenStream {
     let mut imports = Imports::default();
-    let dims = match &plan.model.shape {
+    let dims = match &answers.model.shape {
         Shape::Loaded { .. } => TokenStream::new(),
         Shape::Baked(shape) => baked(shape, &mut imports),
     };
-    let constants = super::constants(plan);
-    let limits = limits(&plan.limits);
+    let constants = super::constants(answers);
+    let limits = limits(&answers.limits);
     let recipe = Recipe {
         about,
-        profile: &plan.name,
+        profile: &answers.name,
         limits,
         constants: &constants,
-        head_dims: match &plan.model.shape {
+        head_dims: match &answers.model.shape {
             Shape::Loaded { head_dims } => head_dims,
             Shape::Baked(_) => &[],
         },
-        bindings: &super::bindings(plan),
+        bindings: &super::bindings(answers),
     };
     recipe.block(build, imports, dims)
 }

@@ -15,8 +15,9 @@ const FORM: u32 = 1;
 
 /// Every answer that something of the engine depends on.
 ///
-/// Not here: the profile's name, which the binary carries and nothing is built from; where an answer stands; what
-/// a device's row of the tables says beside its architecture; the order and the reasons of accepted pairs, which the manifest has for whoever reads them.
+/// Not here: the profile's name, which the binary carries and nothing is built from; where an answer stands; what a
+/// device's row of the tables says beside its architecture; the order and the reasons of accepted pairs, which the
+/// manifest has for whoever reads them.
 #[derive(Serialize)]
 struct Identity<'a> {
     form: u32,
