@@ -198,7 +198,7 @@ fn device_name<B>() -> String {
 
 /// One sequence and one model, with no scheduler and no sampler between them.
 pub struct Solo<R: Recipe> {
-    device: R::Backend,
+    pub(crate) device: R::Backend,
     model: R::Model,
     cache: Cache<R>,
     batch: DeviceBatch<R::Backend>,

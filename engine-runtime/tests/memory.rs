@@ -134,6 +134,15 @@ fn a_cache_beyond_what_is_free_is_no_engine() {
     );
 }
 
+/// What matrix products lay out their rows in is there before the first of them, as wide as the widest input of any:
+/// the rows of attention, 4 heads of 8, or of the feed-forward block, 48 elements.
+#[test]
+fn scratch_is_counted_for_the_widest_product() {
+    let tiny = TinyLlama::write(1).unwrap();
+    let scratch = fit(&tiny, &LIMITS).memory.scratch;
+    assert_eq!(scratch, 96 * (48 + 1) * 4);
+}
+
 /// Pages that were only promised are not resident.
 #[cfg(target_os = "linux")]
 #[test]

@@ -127,3 +127,43 @@ impl<I: Isa> Backend for Cpu<I> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::dtype::Dense;
+    use crate::models::{Gemma3, Llama, Qwen3Moe};
+    use crate::testing::{LIMITS, Solo};
+
+    crate::recipe! { Plain { backend: Cpu<Portable>, weights: Dense<f32>, model: Llama<Self>, limits: LIMITS } }
+    crate::recipe! { Mixed { backend: Cpu<Portable>, weights: Dense<f32>, model: Qwen3Moe<Self>, limits: LIMITS } }
+    crate::recipe! { Capped { backend: Cpu<Portable>, weights: Dense<f32>, model: Gemma3<Self>, limits: LIMITS } }
+
+    /// Bytes of scratch before and after the largest step.
+    fn scratch<R: crate::Recipe>(golden: &str, bytes: fn(&R::Backend) -> usize) -> [usize; 2] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens");
+        let options = DeviceOptions { threads: Some(2) };
+        let solo = Solo::<R>::load(&folder.join(golden), &options, &mut |_, _| ());
+        let mut solo = solo.expect("a golden loads");
+        let before = bytes(&solo.device);
+        let tokens: Vec<u32> = (0..LIMITS.max_batched_tokens as u32)
+            .map(|i| i % 90)
+            .collect();
+        solo.logits(&tokens, tokens.len()).expect("it runs");
+        [before, bytes(&solo.device)]
+    }
+
+    #[test]
+    fn scratch_is_there_before_the_first_step() {
+        for [before, after] in [
+            scratch::<Plain>("llama-2", |device| device.scratch.bytes()),
+            scratch::<Mixed>("qwen3-moe", |device| device.scratch.bytes()),
+            scratch::<Capped>("gemma3", |device| device.scratch.bytes()),
+        ] {
+            assert!(before > 0);
+            assert_eq!(before, after);
+        }
+    }
+}

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use engine_model::Bytes;
+
 use crate::models::Dims;
 
 /// A checkpoint that fits an engine, and what it costs there.
@@ -85,24 +87,11 @@ impl fmt::Display for Fit {
             "               activations {}",
             Bytes(memory.activations)
         )?;
+        writeln!(f, "               scratch {}", Bytes(memory.scratch))?;
         write!(
             f,
             "               kv cache {} a token",
             Bytes(memory.kv_per_token)
         )
-    }
-}
-
-/// A number of bytes as people read it.
-struct Bytes(u64);
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-        match UNITS.into_iter().find(|&(size, _)| self.0 >= size) {
-            // Two decimals of a size: single precision would do.
-            Some((size, unit)) => write!(f, "{:.2} {unit}", self.0 as f64 / size as f64),
-            None => write!(f, "{} bytes", self.0),
-        }
     }
 }

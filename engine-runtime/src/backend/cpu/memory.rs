@@ -91,6 +91,11 @@ pub(super) struct Scratch(Vec<Line>);
 struct Line([u8; 64]);
 
 impl Scratch {
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        self.0.len() * size_of::<Line>()
+    }
+
     /// Makes room for `bytes`, so that nothing up to it grows again.
     pub fn reserve(&mut self, bytes: usize) {
         let lines = bytes.div_ceil(size_of::<Line>());
