@@ -110,8 +110,12 @@ fn models(page: &mut Page) {
         "sees images",
     ]);
     for family in ModelFamily::ALL {
-        let classes = family.architectures().iter();
-        let classes: Vec<_> = classes.map(|class| format!("`{class}`")).collect();
+        // Families of one code take each other's checkpoints.
+        let classes: Vec<&str> = match family.code() {
+            Some(code) => code.architectures().collect(),
+            None => family.architectures().to_vec(),
+        };
+        let classes: Vec<_> = classes.iter().map(|class| format!("`{class}`")).collect();
         page.row([
             format!("`{family}`"),
             classes.join(", "),
