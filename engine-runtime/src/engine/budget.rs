@@ -72,12 +72,12 @@ impl Budget {
     }
 
     /// Whether so much is free.
-    pub fn hold(&self, free: Option<u64>) -> Result<(), Shortage> {
+    pub fn hold(&self, free: Option<u64>) -> Result<(), Box<Shortage>> {
         match free {
-            Some(free) if self.all() > free => Err(Shortage {
+            Some(free) if self.all() > free => Err(Box::new(Shortage {
                 budget: self.clone(),
                 free,
-            }),
+            })),
             _ => Ok(()),
         }
     }
