@@ -7,7 +7,7 @@ it, plain, linear and llama3 rotary embeddings, grouped heads, odd sizes), then
 three prompts, the longest about 300 tokens, go through transformers (f32
 arithmetic, eager attention) and through engine-runtime's example `logits`:
 
-    cargo run --release -q -p engine-runtime --example logits -- MODEL
+    cargo run --release -q -p engine-runtime --features compare --example logits -- MODEL
         --dtype f32|f16|bf16 --backend NAME --tokens IN.json --out OUT.safetensors --greedy 64
 
 Held to: in f32, every logit within 1e-4 of transformers' and all 64 greedy tokens
@@ -106,7 +106,7 @@ def main() -> None:
 
 
 def build() -> Path:
-    command = ["cargo", "build", "--release", "-q", "-p", "engine-runtime", "--example", "logits"]
+    command = ["cargo", "build", "--release", "-q", "-p", "engine-runtime", "--features", "compare", "--example", "logits"]
     command += ["--message-format", "json"]
     result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if result.returncode:
