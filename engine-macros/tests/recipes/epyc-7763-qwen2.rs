@@ -1,27 +1,23 @@
----
-source: engine-macros/tests/expansion.rs
-expression: expanded
----
 const _: () = {
     use ::engine_runtime::{KvMemory, Limits, Recipe};
-    use ::engine_runtime::backend::cpu::{Avx512Bf16, Cpu};
+    use ::engine_runtime::backend::cpu::{Avx2, Cpu};
     use ::engine_runtime::dtype::{BF16, Dense, Plain};
-    use ::engine_runtime::models::Llama;
+    use ::engine_runtime::models::Qwen2;
     use ::engine_runtime::parts::{
         Eager, Inline, LogprobsSettings, Off, Single, Top, Whole,
     };
     impl Recipe for Build {
-        const NAME: &'static str = "xeon-8480-batch";
+        const NAME: &'static str = "epyc-7763-qwen2";
         const LIMITS: Limits = Limits {
-            max_model_len: 2048,
-            max_seqs: 256,
+            max_model_len: 4096,
+            max_seqs: 32,
             max_batched_tokens: 4096,
             block_size: 16,
-            kv_memory: KvMemory::Bytes(96 << 30),
+            kv_memory: KvMemory::Bytes(16 << 30),
         };
-        const LOGPROBS: LogprobsSettings = LogprobsSettings { max: 1 };
-        type Backend = Cpu<Avx512Bf16>;
-        type Model = Llama<Self>;
+        const LOGPROBS: LogprobsSettings = LogprobsSettings { max: 20 };
+        type Backend = Cpu<Avx2>;
+        type Model = Qwen2<Self>;
         type Weights = Dense<BF16>;
         type Head = Dense<BF16>;
         type Cache = Plain<BF16>;

@@ -1,27 +1,35 @@
----
-source: engine-macros/tests/expansion.rs
-expression: expanded
----
 const _: () = {
     use ::engine_runtime::{KvMemory, Limits, Recipe};
-    use ::engine_runtime::backend::cpu::{Avx2, Cpu};
+    use ::engine_runtime::backend::cpu::{Avx512Bf16, Cpu};
     use ::engine_runtime::dtype::{BF16, Dense, Plain};
-    use ::engine_runtime::models::Qwen2;
+    use ::engine_runtime::models::{Dims, Llama, Shape};
     use ::engine_runtime::parts::{
         Eager, Inline, LogprobsSettings, Off, Single, Top, Whole,
     };
+    pub struct BakedShape;
+    impl Shape for BakedShape {
+        const KNOWN: Option<Dims> = Some(Dims {
+            layers: 32,
+            hidden: 4096,
+            q_heads: 32,
+            kv_heads: 8,
+            head_dim: 128,
+            ffn: 14336,
+            vocab: 128256,
+        });
+    }
     impl Recipe for Build {
-        const NAME: &'static str = "epyc-7763-qwen2";
+        const NAME: &'static str = "epyc-9654-chat";
         const LIMITS: Limits = Limits {
-            max_model_len: 4096,
-            max_seqs: 32,
-            max_batched_tokens: 4096,
+            max_model_len: 8192,
+            max_seqs: 64,
+            max_batched_tokens: 8192,
             block_size: 16,
-            kv_memory: KvMemory::Bytes(16 << 30),
+            kv_memory: KvMemory::Bytes(64 << 30),
         };
-        const LOGPROBS: LogprobsSettings = LogprobsSettings { max: 20 };
-        type Backend = Cpu<Avx2>;
-        type Model = Qwen2<Self>;
+        const LOGPROBS: LogprobsSettings = LogprobsSettings { max: 5 };
+        type Backend = Cpu<Avx512Bf16>;
+        type Model = Llama<Self, BakedShape>;
         type Weights = Dense<BF16>;
         type Head = Dense<BF16>;
         type Cache = Plain<BF16>;

@@ -1,27 +1,27 @@
----
-source: engine-macros/tests/expansion.rs
-expression: expanded
----
 const _: () = {
     use ::engine_runtime::{KvMemory, Limits, Recipe};
-    use ::engine_runtime::backend::cpu::{Cpu, Portable};
-    use ::engine_runtime::dtype::{Dense, F32, Plain};
+    use ::engine_runtime::backend::cpu::{Avx512Bf16, Cpu};
+    use ::engine_runtime::dtype::{BF16, Dense, Plain};
     use ::engine_runtime::models::Llama;
-    use ::engine_runtime::parts::{Eager, Inline, Off, Single, Whole};
+    use ::engine_runtime::parts::{
+        Eager, Inline, LogprobsSettings, Off, Single, Top, Whole,
+    };
     impl Recipe for Build {
-        const NAME: &'static str = "portable";
+        const NAME: &'static str = "xeon-8480-batch";
         const LIMITS: Limits = Limits {
             max_model_len: 2048,
-            max_seqs: 8,
-            max_batched_tokens: 2048,
+            max_seqs: 256,
+            max_batched_tokens: 4096,
             block_size: 16,
-            kv_memory: KvMemory::Bytes(1 << 30),
+            kv_memory: KvMemory::Bytes(96 << 30),
         };
-        type Backend = Cpu<Portable>;
+        const LOGPROBS: LogprobsSettings = LogprobsSettings { max: 1 };
+        type Backend = Cpu<Avx512Bf16>;
         type Model = Llama<Self>;
-        type Weights = Dense<F32>;
-        type Head = Dense<F32>;
-        type Cache = Plain<F32>;
+        type Weights = Dense<BF16>;
+        type Head = Dense<BF16>;
+        type Cache = Plain<BF16>;
+        type Logprobs = Top;
         /// Not in this engine.
         type Prefill = Whole;
         type Prefix = Off;
@@ -30,7 +30,6 @@ const _: () = {
         type Draft = Off;
         type Launch = Eager;
         type Encoder = Off;
-        type Logprobs = Off;
         type PromptLogprobs = Off;
         type Output = Inline;
         type Steps = Single;

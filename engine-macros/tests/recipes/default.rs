@@ -1,7 +1,3 @@
----
-source: engine-macros/tests/expansion.rs
-expression: expanded
----
 const _: () = {
     use ::engine_runtime::{KvMemory, Limits, Recipe};
     use ::engine_runtime::backend::cpu::{Avx512Bf16, Cpu};
