@@ -319,6 +319,10 @@ fn a_request_that_bans_every_token_fails_alone() {
     banned.sampling.stop_token_ids = (0..VOCAB as u32).collect();
     banned.sampling.min_tokens = 1;
     assert_eq!(fails_alone(&banned), Failure::NoToken);
+    // Where the last token of a prompt begins a block, several answers have nothing to begin with either.
+    banned.prompt = vec![1, 2, 3, 4, 5];
+    banned.sampling.n = 3;
+    assert_eq!(fails_alone(&banned), Failure::NoToken);
 }
 
 #[test]

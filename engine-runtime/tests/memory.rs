@@ -54,6 +54,31 @@ fn keys_and_values_are_what_the_recipe_says() {
     assert_eq!(kv(KvMemory::Within(1)), 0, "weights leave nothing");
 }
 
+/// What is counted is what is opened: a device that holds the weights and half of the cache gets half of the cache.
+#[test]
+fn an_engine_takes_no_more_than_was_counted() {
+    let tiny = TinyLlama::write(1).unwrap();
+    let all = |memory| {
+        let fit = fit(&tiny, &with(memory));
+        let budget = Budget::of::<Plain>(&fit, &with(memory));
+        let fits = |total: &u64| budget.hold(Some(*total)).is_ok();
+        let total = (0..1 << 24).step_by(64).find(fits);
+        (budget, total.expect("it is a small model"))
+    };
+    let (_, needed) = all(KvMemory::Needed);
+    let within = needed - 2 * SEQUENCE;
+    let (budget, total) = all(KvMemory::Within(within));
+    assert!(total <= within, "{total} of {within} bytes");
+    let setup = Setup {
+        limits: budget.limits(),
+        threads: 1,
+        eos: Vec::new(),
+    };
+    let blocks = open::<Plain>(tiny.dir(), &setup).load().blocks as u64;
+    let taken = blocks * SEQUENCE / (96 / 16);
+    assert!(taken <= budget.kv(), "{taken} of {} bytes", budget.kv());
+}
+
 #[test]
 fn what_is_not_free_is_refused_with_its_lines_and_a_way_out() {
     let tiny = TinyLlama::write(1).unwrap();

@@ -81,14 +81,15 @@ impl ModelFlags {
         let mut device = self.device::<R>()?;
         // Before anything is read: what does not fit must not be found out when the system ends the process.
         let fit = R::Model::check(checkpoint, &limits)?;
-        Budget::of::<R>(&fit, &limits).hold(device.free_memory())?;
+        let budget = Budget::of::<R>(&fit, &limits);
+        budget.hold(device.free_memory())?;
         let bar = progress_bar("loading", "bytes");
         let model = R::Model::load(&mut device, checkpoint, &limits, &mut |done, total| {
             bar.set_length(total);
             bar.set_position(done);
         })?;
         bar.finish_and_clear();
-        let options = EngineOptions::new(limits, eos, text);
+        let options = EngineOptions::new(budget.limits(), eos, text);
         Ok(Engine::open(device, model, options)?)
     }
 

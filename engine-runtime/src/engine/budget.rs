@@ -71,6 +71,15 @@ impl Budget {
         self.kv
     }
 
+    /// The limits with the size of the cache that was counted, for [`Engine::open`](super::Engine::open): what weights
+    /// leave of a device is known here.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            kv_memory: KvMemory::Bytes(self.kv),
+            ..self.limits
+        }
+    }
+
     /// Whether so much is free.
     pub fn hold(&self, free: Option<u64>) -> Result<(), Box<Shortage>> {
         match free {

@@ -45,8 +45,10 @@ impl<R: Recipe> Engine<R> {
         }
         self.scheduler.commit(turn, &self.tokens);
         for (index, sampled) in turn.siblings.clone().zip(sampled) {
-            // It has nothing to begin with if its request has ended meanwhile.
-            if let Some(first) = self.scheduler.find(turn.id) {
+            // It has nothing to begin with if its request has ended meanwhile, or ends now, since no token could be
+            // chosen: of the first one's blocks only those behind which a token stands have been kept.
+            let begins = self.tokens.len() == turn.chosen.len();
+            if begins && let Some(first) = self.scheduler.find(turn.id) {
                 let output = first.output.sibling(index);
                 let token = sampled.token;
                 self.scheduler.fork(turn, index, token.as_slice(), output);
