@@ -1,5 +1,10 @@
 //! Memory is counted before it is taken, and taken when an engine opens: no request meets a device that is full.
 
+#[cfg(target_os = "linux")]
+use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::sync::{Mutex, PoisonError};
+
 use engine_runtime::backend::cpu::{Cpu, Portable};
 use engine_runtime::backend::{Backend, DeviceOptions};
 use engine_runtime::checkpoint::{Checkpoint, Fit};
@@ -168,16 +173,67 @@ fn scratch_is_counted_for_the_widest_product() {
     assert_eq!(scratch, 96 * (48 + 1) * 4);
 }
 
+/// Held by whoever looks at the memory of this process.
+#[cfg(target_os = "linux")]
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Bytes of this process that are in memory.
+#[cfg(target_os = "linux")]
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * 4096
+}
+
+/// Steps so large that what lies between the ops is most of a model with experts.
+#[cfg(target_os = "linux")]
+const WIDE: Limits = Limits {
+    max_batched_tokens: 1 << 17,
+    ..LIMITS
+};
+
+#[cfg(target_os = "linux")]
+engine_runtime::recipe! {
+    /// With experts.
+    Routed {
+        backend: Cpu<Portable>,
+        weights: Dense<f32>,
+        model: engine_runtime::models::Qwen3Moe<Self>,
+        limits: WIDE,
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_engine_with_experts_takes_what_was_counted() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/qwen3-moe");
+    let checkpoint = Checkpoint::open(&folder).unwrap();
+    let fit = <Routed as Recipe>::Model::check(&checkpoint, &WIDE).unwrap();
+    let budget = Budget::of::<Routed>(&fit, &WIDE);
+    let setup = Setup {
+        limits: WIDE,
+        threads: 1,
+        eos: Vec::new(),
+    };
+    let before = resident();
+    let engine = open::<Routed>(&folder, &setup);
+    let taken = resident() - before;
+    drop(engine);
+    // Other tests have small engines.
+    let slack = 4 << 20;
+    assert!(
+        budget.hold(Some(taken - slack)).is_err(),
+        "{taken} bytes were taken, and counted were {budget}"
+    );
+}
+
 /// Pages that were only promised are not resident.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_engine_has_its_memory_when_it_opens() {
     const CACHE: u64 = 256 << 20;
-    let resident = || {
-        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-        let pages: u64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
-        pages * 4096
-    };
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let tiny = TinyLlama::write(1).unwrap();
     let setup = Setup {
         limits: with(KvMemory::Bytes(CACHE)),

@@ -121,6 +121,22 @@ fn the_block_used_longest_ago_goes_first_and_a_prefix_after_what_continues_it() 
 }
 
 #[test]
+fn what_was_evicted_is_found_again_once_it_is_computed_again() {
+    let mut kv = KvBlocks::<PrefixCache>::new(2, BLOCK);
+    let keys = CacheKeys::default();
+    for _ in 0..3 {
+        for tokens in [[1; 8], [2; 8]] {
+            let (table, found) = compute(&mut kv, &keys, &tokens);
+            assert_eq!(found, 0, "the other prompt took all blocks");
+            kv.close(table);
+            let (table, found) = kv.open(&keys, &[&tokens[..], &[9]].concat());
+            assert_eq!(found, 8);
+            kv.close(table);
+        }
+    }
+}
+
+#[test]
 fn a_hash_that_always_collides_is_only_a_miss() {
     let mut kv = KvBlocks::<PrefixCache<Degenerate>>::new(16, BLOCK);
     let keys = CacheKeys::default();
