@@ -232,7 +232,7 @@ mod tests {
             ),
             (
                 "shape = \"../shapes/llama-3.1-8b.json\"\n",
-                "",
+                "head-dims = [128]\n",
                 "model.shape",
             ),
         ] {

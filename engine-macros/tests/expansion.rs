@@ -201,7 +201,7 @@ fn alone(feature: Feature) -> Preview {
         _ => "llama",
     };
     let text = format!(
-        "name = \"x\"\ntarget = \"a100-sxm4-80gb\"\nmodel.family = \"{family}\"\nfeatures.{feature} = true\n"
+        "name = \"x\"\ntarget = \"a100-sxm4-80gb\"\nmodel = {{ family = \"{family}\", head-dims = [128] }}\nfeatures.{feature} = true\n"
     );
     let checked = engine_spec::check("x.toml", &text, &MACHINE).preview();
     checked.unwrap_or_else(|found| panic!("{found}")).0

@@ -8,7 +8,7 @@ use crate::config::Activation;
 
 /// Makes the enum and its table; the rows are the only list of families.
 macro_rules! families {
-    ($($variant:ident, $name:literal, $model_type:literal, [$($architecture:literal),*], $code:expr, $encoder:literal, $sees:literal;)*) => {
+    ($($variant:ident, $name:literal, $model_type:literal, [$($architecture:literal),*], $code:expr, $encoder:literal, $sees:literal, [$($heads:literal),*];)*) => {
         /// A family of models that share their code.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum ModelFamily { $($variant,)* }
@@ -26,6 +26,7 @@ macro_rules! families {
                         code: $code,
                         has_encoder: $encoder,
                         sees: $sees,
+                        usual_heads: &[$($heads),*],
                     },)*
                 }
             }
@@ -41,28 +42,30 @@ struct Facts {
     code: Option<ModelCode>,
     has_encoder: bool,
     sees: bool,
+    usual_heads: &'static [u64],
 }
 
 // `code` is the runtime's model that runs the family; a family without one is known, and not built yet.
+// `heads` are as the config.json files of the usual models have them: gemma-3-27b has 128, the smaller ones 256.
 #[rustfmt::skip]
 families! {
-    //         name in a profile  model_type      architectures                        code                       encoder sees
-    Llama,     "llama",           "llama",        ["LlamaForCausalLM"],                Some(ModelCode::Llama),    false,  false;
-    Mistral,   "mistral",         "mistral",      ["MistralForCausalLM"],              Some(ModelCode::Llama),    false,  false;
-    Qwen2,     "qwen2",           "qwen2",        ["Qwen2ForCausalLM"],                Some(ModelCode::Qwen2),    false,  false;
-    Qwen3,     "qwen3",           "qwen3",        ["Qwen3ForCausalLM"],                Some(ModelCode::Qwen3),    false,  false;
-    Qwen3Moe,  "qwen3-moe",       "qwen3_moe",    ["Qwen3MoeForCausalLM"],             Some(ModelCode::Qwen3Moe),  false,  false;
-    Gemma2,    "gemma2",          "gemma2",       ["Gemma2ForCausalLM"],               None,                      false,  false;
-    Gemma3,    "gemma3",          "gemma3_text",  ["Gemma3ForCausalLM"],               Some(ModelCode::Gemma3),    false,  false;
-    Phi3,      "phi3",            "phi3",         ["Phi3ForCausalLM"],                 None,                      false,  false;
-    Mixtral,   "mixtral",         "mixtral",      ["MixtralForCausalLM"],              None,                      false,  false;
-    Gpt2,      "gpt2",            "gpt2",         ["GPT2LMHeadModel"],                 None,                      false,  false;
-    Opt,       "opt",             "opt",          ["OPTForCausalLM"],                  None,                      false,  false;
-    Bart,      "bart",            "bart",         ["BartForConditionalGeneration"],    None,                      true,   false;
-    T5,        "t5",              "t5",           ["T5ForConditionalGeneration"],      None,                      true,   false;
-    Mllama,    "mllama",          "mllama",       ["MllamaForConditionalGeneration"],  None,                      true,   true;
-    Llava,     "llava",           "llava",        ["LlavaForConditionalGeneration"],   None,                      false,  true;
-    Qwen2Vl,   "qwen2-vl",        "qwen2_vl",     ["Qwen2VLForConditionalGeneration"], None,                      false,  true;
+    //         name in a profile  model_type      architectures                        code                       encoder sees    heads
+    Llama,     "llama",           "llama",        ["LlamaForCausalLM"],                Some(ModelCode::Llama),    false,  false,  [64, 128];
+    Mistral,   "mistral",         "mistral",      ["MistralForCausalLM"],              Some(ModelCode::Llama),    false,  false,  [128];
+    Qwen2,     "qwen2",           "qwen2",        ["Qwen2ForCausalLM"],                Some(ModelCode::Qwen2),    false,  false,  [64, 128];
+    Qwen3,     "qwen3",           "qwen3",        ["Qwen3ForCausalLM"],                Some(ModelCode::Qwen3),    false,  false,  [128];
+    Qwen3Moe,  "qwen3-moe",       "qwen3_moe",    ["Qwen3MoeForCausalLM"],             Some(ModelCode::Qwen3Moe),  false,  false,  [128];
+    Gemma2,    "gemma2",          "gemma2",       ["Gemma2ForCausalLM"],               None,                      false,  false,  [128, 256];
+    Gemma3,    "gemma3",          "gemma3_text",  ["Gemma3ForCausalLM"],               Some(ModelCode::Gemma3),    false,  false,  [128, 256];
+    Phi3,      "phi3",            "phi3",         ["Phi3ForCausalLM"],                 None,                      false,  false,  [96, 128];
+    Mixtral,   "mixtral",         "mixtral",      ["MixtralForCausalLM"],              None,                      false,  false,  [128];
+    Gpt2,      "gpt2",            "gpt2",         ["GPT2LMHeadModel"],                 None,                      false,  false,  [64];
+    Opt,       "opt",             "opt",          ["OPTForCausalLM"],                  None,                      false,  false,  [64, 80, 128];
+    Bart,      "bart",            "bart",         ["BartForConditionalGeneration"],    None,                      true,   false,  [64];
+    T5,        "t5",              "t5",           ["T5ForConditionalGeneration"],      None,                      true,   false,  [64, 128];
+    Mllama,    "mllama",          "mllama",       ["MllamaForConditionalGeneration"],  None,                      true,   true,   [128];
+    Llava,     "llava",           "llava",        ["LlavaForConditionalGeneration"],   None,                      false,  true,   [128];
+    Qwen2Vl,   "qwen2-vl",        "qwen2_vl",     ["Qwen2VLForConditionalGeneration"], None,                      false,  true,   [128];
 }
 
 /// A model of the runtime.
@@ -142,6 +145,11 @@ impl ModelFamily {
     /// Images may stand among the tokens of a prompt.
     pub const fn sees(self) -> bool {
         self.facts().sees
+    }
+
+    /// Sizes of the attention heads that its usual models have, ascending.
+    pub const fn usual_heads(self) -> &'static [u64] {
+        self.facts().usual_heads
     }
 
     /// Each head of q and k has a norm of its own.

@@ -54,6 +54,8 @@ pub struct Model {
     pub weights: Option<Spanned<WeightFormat>>,
     pub shape: Option<Spanned<Baked>>,
     pub head_dims: Option<Spanned<Vec<u64>>>,
+    /// Whether the file has `shape` or `head-dims`, even one that cannot be read.
+    pub says_heads: bool,
 }
 
 /// A feature that the file names.

@@ -147,6 +147,7 @@ const GENERAL: &[&Rule] = &[
     &formats::WEIGHTS_BUILT,
     &formats::WEIGHTS_DTYPE,
     &heads::HEAD_DIMS,
+    &heads::HEADS_MISSING,
     &target::TOOLKIT,
     &memory::WEIGHTS,
     &memory::SEQUENCE,

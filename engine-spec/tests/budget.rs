@@ -112,7 +112,8 @@ fn the_engine_is_handed_bytes() {
     // What a machine has is known when the engine runs on it.
     assert_eq!(on("x86-64-v3", "").limits.kv_memory, KvMemory::Needed);
     assert_eq!(on("sm_90", "").limits.kv_memory, KvMemory::Needed);
-    let loaded = plan("name = \"x\"\ntarget = \"l4\"\nmodel.family = \"llama\"\n");
+    let loaded =
+        plan("name = \"x\"\ntarget = \"l4\"\nmodel = { family = \"llama\", head-dims = [128] }\n");
     let l4 = (24u64 << 30) / 16 * 15;
     assert_eq!(
         loaded.limits.kv_memory,

@@ -84,14 +84,20 @@ fn comments_and_order_do_not_change_a_hash_and_a_setting_does() {
         let profile = Profile::parse("x.toml", text).unwrap();
         preview(&profile).hash()
     };
-    let first = hash("name = \"x\"\ntarget = \"t4\"\nmodel.family = \"llama\"\n");
+    let first = hash(
+        "name = \"x\"\ntarget = \"t4\"\nmodel.family = \"llama\"\nmodel.head-dims = [128, 64]\n",
+    );
     assert_eq!(
         first,
-        hash("# why\ntarget = \"t4\"\nname = \"x\"\n[model]\nfamily = \"llama\"\n")
+        hash(
+            "# why\ntarget = \"t4\"\nname = \"x\"\n[model]\nhead-dims = [64, 128]\nfamily = \"llama\"\n"
+        )
     );
     assert_ne!(
         first,
-        hash("name = \"x\"\ntarget = \"t4\"\nmodel.family = \"llama\"\nlimits.max-seqs = 7\n")
+        hash(
+            "name = \"x\"\ntarget = \"t4\"\nmodel = { family = \"llama\", head-dims = [64, 128] }\nlimits.max-seqs = 7\n"
+        )
     );
 }
 

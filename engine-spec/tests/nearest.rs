@@ -62,7 +62,7 @@ impl Asked {
             family => family.name(),
         };
         let mut text = format!(
-            "name = \"x\"\ntarget = \"{target}\"\nmatrix = \"{}\"\n[model]\nfamily = \"llama\"\ndtype = \"f16\"\n[features]\n",
+            "name = \"x\"\ntarget = \"{target}\"\nmatrix = \"{}\"\n[model]\nfamily = \"llama\"\ndtype = \"f16\"\nhead-dims = [128]\n[features]\n",
             self.mode.name()
         );
         for feature in self.set.iter() {

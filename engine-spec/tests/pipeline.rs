@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use engine_model::ModelFamily;
 use engine_spec::matrix::{CellId, Verdict};
 use engine_spec::{
     Arch, Code, Color, Family, Feature, FeatureSet, Format, MATRIX, Machine, Profile,
@@ -16,12 +17,16 @@ fn text(set: FeatureSet, family: Family) -> String {
     } else {
         family.name()
     };
+    let heads = match family {
+        Family::Cpu => "",
+        _ => "head-dims = [128]\n",
+    };
     let on: String = set
         .iter()
         .map(|feature| format!("{feature} = true\n"))
         .collect();
     format!(
-        "name = \"x\"\ntarget = \"{target}\"\n[model]\nfamily = \"llama\"\ndtype = \"f16\"\n[features]\n{on}"
+        "name = \"x\"\ntarget = \"{target}\"\n[model]\nfamily = \"llama\"\ndtype = \"f16\"\n{heads}[features]\n{on}"
     )
 }
 
@@ -94,6 +99,42 @@ fn a_missing_backend_is_said_once() {
         found.iter().map(|one| one.code).collect::<Vec<_>>(),
         [Code(106)]
     );
+}
+
+/// The heads that are proposed to a GPU profile without any are ones that it can be built for. What is written and wrong
+/// is not missing, and a CPU needs none.
+#[test]
+fn a_gpu_profile_says_which_heads_its_model_has() {
+    let about_heads = |target: &str, model: &str| {
+        let text = format!("name = \"x\"\ntarget = \"{target}\"\n[model]\n{model}\n");
+        let found = engine_spec::check("x.toml", &text, &MACHINE).found();
+        let heads = [Code(303), Code(306), Code(307)];
+        let mut found: Vec<_> = found.iter().cloned().collect();
+        found.retain(|one| heads.contains(&one.code));
+        found
+    };
+    for family in ModelFamily::ALL {
+        let bare = format!("family = \"{family}\"");
+        for target in ["sm_70", "mi300x"] {
+            let found = about_heads(target, &bare);
+            assert_eq!(found.len(), 1, "{family} on {target}: {found:?}");
+            assert_eq!(found[0].code, Code(307));
+            let proposed = found[0].helps[0].strip_prefix("set ").unwrap();
+            let (proposed, _) = proposed.split_once(']').unwrap();
+            let follows = format!("{bare}\n{proposed}]");
+            assert!(about_heads(target, &follows).is_empty(), "{follows}");
+        }
+        assert!(about_heads("x86-64-v3", &bare).is_empty(), "{family}");
+    }
+    for wrong in [
+        "shape = \"none.json\"",
+        "shape = 3",
+        "head-dims = []",
+        "head-dims = 64",
+    ] {
+        let model = format!("family = \"llama\"\n{wrong}");
+        assert!(about_heads("l4", &model).is_empty(), "{wrong}");
+    }
 }
 
 /// Numbers from a multiplicative generator: the same on every run and machine.

@@ -12,7 +12,8 @@ const MACHINE: Machine = Machine::imagined(Arch::X86V3);
 /// the plan's hash.
 const NOT_IN_THE_RECIPE: [&str; 2] = ["matrix", "toolkit"];
 
-/// A profile by what stands in its sections. `name`, `target` and `family` are there if they are not written.
+/// A profile by what stands in its sections. `name`, `target`, `family` and the sizes of heads are there if
+/// they are not written.
 #[derive(Clone, Copy, Default)]
 struct Written<'a> {
     top: &'a str,
@@ -29,11 +30,15 @@ impl Written<'_> {
             false => format!("{line}\n"),
         };
         let text = format!(
-            "{}{}{}\n[model]\n{}{}\n[features]\n{}\n[limits]\n{}\n{}",
+            "{}{}{}\n[model]\n{}{}{}\n[features]\n{}\n[limits]\n{}\n{}",
             or(self.top, "name =", "name = \"probe\""),
             or(self.top, "target =", "target = \"a100-sxm4-80gb\""),
             self.top,
             or(self.model, "family =", "family = \"llama\""),
+            match self.model.contains("shape =") {
+                true => String::new(),
+                false => or(self.model, "head-dims =", "head-dims = [64, 128]"),
+            },
             self.model,
             self.features,
             self.limits,

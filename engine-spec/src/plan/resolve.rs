@@ -143,7 +143,7 @@ fn model(ask: &mut Ask<'_>, target: &Target) -> Model {
         None => {
             ask.record("model.shape", "read from the checkpoint", Origin::Default);
             Shape::Loaded {
-                head_dims: head_dims(ask, target),
+                head_dims: head_dims(ask),
             }
         }
     };
@@ -155,14 +155,12 @@ fn model(ask: &mut Ask<'_>, target: &Target) -> Model {
     }
 }
 
-/// Kernels of a GPU are made for certain head sizes, those of a CPU take any.
-fn head_dims(ask: &mut Ask<'_>, target: &Target) -> Vec<u64> {
-    /// Of nearly all models.
-    const USUAL: [u64; 2] = [64, 128];
-    let (mut sizes, origin) = match (&ask.profile.model.head_dims, target.arch.family().backend()) {
-        (Some(written), _) => (written.value.clone(), ask.line(&written.span)),
-        (None, BackendKind::Cpu) => (Vec::new(), Origin::From("target")),
-        (None, BackendKind::Cuda | BackendKind::Hip) => (USUAL.to_vec(), Origin::Default),
+/// Kernels of a GPU are made for certain head sizes, and a rule demands that its profile says which; those of a CPU take
+/// any.
+fn head_dims(ask: &mut Ask<'_>) -> Vec<u64> {
+    let (mut sizes, origin) = match &ask.profile.model.head_dims {
+        Some(written) => (written.value.clone(), ask.line(&written.span)),
+        None => (Vec::new(), Origin::From("target")),
     };
     sizes.sort_unstable();
     sizes.dedup();

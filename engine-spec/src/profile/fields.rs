@@ -95,7 +95,7 @@ pub const MODEL: Section = Section { name: "model", form: Form::Table, doc: "whi
     field("family",  Kind::Choice(ModelFamily::NAMES), Required,                         "the architectures whose code goes in"),
     field("dtype",   Kind::Choice(Dtype::NAMES),       From("bf16 where the hardware multiplies it, else f16"), "the number format of activations, keys and values, and plain weights"),
     field("weights", Kind::Choice(WeightFormat::NAMES),Is("\"dense\""),                  "how the weights of linear layers are stored"),
-    field("head-dims", Kind::Numbers(1, 4096),          From("64 and 128 on a GPU, which nearly all models have; any on a CPU"), "sizes of attention heads that kernels are made for, where no shape says which the model has"),
+    field("head-dims", Kind::Numbers(1, 4096),          From("any on a CPU; a GPU profile must have this or `shape`"), "sizes of attention heads that kernels are made for, where no shape says which the model has"),
     field("shape",   Kind::Path,                       From("read from the checkpoint when the engine starts"), "a config.json beside the profile: bakes the dimensions in, and lets the plan count memory"),
 ]};
 

@@ -220,6 +220,9 @@ fn model_section(
         weights: named(&values, "weights", WeightFormat::named),
         shape,
         head_dims: values.numbers("head-dims"),
+        says_heads: ["shape", "head-dims"]
+            .iter()
+            .any(|key| table.contains_key(*key)),
     })
 }
 

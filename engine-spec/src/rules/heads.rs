@@ -18,6 +18,13 @@ pub static HEAD_DIMS: Rule = Rule {
     check: Check::Case(head_dims),
 };
 
+pub static HEADS_MISSING: Rule = Rule {
+    code: Code(307),
+    name: "heads-missing",
+    doc: "attention kernels of a GPU are compiled for certain head sizes, so a GPU profile has `head-dims` or a shape",
+    check: Check::Case(heads_missing),
+};
+
 fn head_size(case: &Case<'_>, found: &mut Diagnostics) {
     let model = &case.profile.model;
     let (span, key) = match (&model.shape, &model.head_dims) {
@@ -63,4 +70,30 @@ fn head_dims(case: &Case<'_>, found: &mut Diagnostics) {
                 .help("remove head-dims"),
         );
     }
+}
+
+/// What is written and cannot be read is not missing: that has its own finding.
+fn heads_missing(case: &Case<'_>, found: &mut Diagnostics) {
+    let model = &case.profile.model;
+    if case.backend() == BackendKind::Cpu || model.says_heads {
+        return;
+    }
+    let family = model.family.value;
+    let usual: Vec<_> = family.usual_heads().iter().map(u64::to_string).collect();
+    let usual = usual.join(", ");
+    found.push(
+        Diagnostic::new(
+            HEADS_MISSING.code,
+            "the profile does not say which heads its model has",
+        )
+        .at(&model.family.span, "neither `head-dims` nor `shape` beside it")
+        .beside(&case.profile.target.span, case.plan.target.describe())
+        .note(format!(
+            "the {} backend's attention is compiled for certain head sizes, and the engine refuses a model with others",
+            case.backend().name()
+        ))
+        .help(format!(
+            "set head-dims = [{usual}], which the usual models of `{family}` have, or shape to the model's config.json"
+        )),
+    );
 }
