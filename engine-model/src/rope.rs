@@ -60,7 +60,7 @@ pub(crate) fn tables(
 ) -> Result<Vec<Rope>, FileError> {
     let scaling = config.object("rope_scaling")?.filter(is_filled);
     let parameters = config.object("rope_parameters")?.filter(is_filled);
-    let base = positive(config, "rope_theta")?;
+    let written = base(config, "rope_theta")?;
     if family == ModelFamily::Gemma3 {
         return gemma3(config, scaling, parameters, max_positions);
     }
@@ -69,7 +69,7 @@ pub(crate) fn tables(
         whole_heads(config)?;
         settings.as_ref().map_or(Ok(()), whole_heads)?;
     }
-    let theta = base.unwrap_or(theta);
+    let theta = written.unwrap_or(theta);
     let rope = match settings {
         Some(settings) => Rope::read(&settings, theta, family, max_positions)?,
         None => Rope {
@@ -116,8 +116,8 @@ fn gemma3(
             scaling: RopeScaling::Default,
         }),
     };
-    let global = positive(config, "rope_theta")?.unwrap_or(GLOBAL);
-    let window = positive(config, "rope_local_base_freq")?.unwrap_or(LOCAL);
+    let global = base(config, "rope_theta")?.unwrap_or(GLOBAL);
+    let window = base(config, "rope_local_base_freq")?.unwrap_or(LOCAL);
     Ok(vec![read(scaling.or(full), global)?, read(local, window)?])
 }
 
@@ -129,7 +129,7 @@ impl Rope {
         family: ModelFamily,
         max_positions: usize,
     ) -> Result<Self, FileError> {
-        let theta = positive(settings, "rope_theta")?.unwrap_or(theta);
+        let theta = base(settings, "rope_theta")?.unwrap_or(theta);
         let scaling = RopeScaling::read(settings, family, max_positions)?;
         Ok(Self { theta, scaling })
     }
@@ -241,9 +241,16 @@ fn whole_heads(object: &Object) -> Result<(), FileError> {
         .map(|_| ())
 }
 
+/// The base of the rotations. A base of 1 turns all pairs alike, and its logarithm, by which yarn divides, is 0.
+fn base(object: &Object, field: &str) -> Result<Option<f64>, FileError> {
+    object.number(field, "a number above 1 and up to 1e12", |x| {
+        x > 1.0 && x <= 1e12
+    })
+}
+
 fn positive(object: &Object, field: &str) -> Result<Option<f64>, FileError> {
-    // Far beyond any real base or factor, far below where single precision ends.
-    object.number(field, "a number above 0 and up to 1e12", |x| {
-        x > 0.0 && x <= 1e12
+    // Far beyond any real factor on both sides, far from where single precision ends.
+    object.number(field, "a number from 1e-6 to 1e12", |x| {
+        (1e-6..=1e12).contains(&x)
     })
 }

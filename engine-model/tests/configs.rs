@@ -397,6 +397,16 @@ fn unsound_configs_are_refused_by_field() {
         ),
         (Llama, huge, "less than 2^48 weights"),
         (
+            Llama,
+            json!({"rope_theta": 1.0}),
+            "`rope_theta` must be a number above 1",
+        ),
+        (
+            Llama,
+            json!({"rope_scaling": {"rope_type": "linear", "factor": 1e-300}}),
+            "factor` must be a number from 1e-6",
+        ),
+        (
             Qwen3Moe,
             json!({"num_experts": null}),
             "`num_local_experts` must be set",
