@@ -160,3 +160,17 @@ fn the_readme_has_a_line_for_each_folder() {
         .collect();
     none("one line a folder in the README", broken);
 }
+
+/// Clippy counts them where nobody forbids it to.
+#[test]
+fn no_function_asks_to_be_let_off_its_arguments() {
+    let words = concat!("too_many", "_arguments");
+    let broken = files("", ".rs")
+        .iter()
+        .flat_map(|file| file.lines(|line| line.contains(words)))
+        .collect();
+    none(
+        "rows, weights and caches are types, and then few arguments are enough",
+        broken,
+    );
+}

@@ -60,22 +60,20 @@ impl Pen {
     }
 
     pub fn text(&mut self, x: f64, y: f64, ink: Ink, size: u32, weight: u32, words: &str) {
-        self.words(x, y, ink, size, weight, "start", words);
+        self.words([x, y], ink, size, weight, "start", words);
     }
 
     pub fn centred(&mut self, x: f64, y: f64, ink: Ink, size: u32, weight: u32, words: &str) {
-        self.words(x, y, ink, size, weight, "middle", words);
+        self.words([x, y], ink, size, weight, "middle", words);
     }
 
     pub fn right(&mut self, x: f64, y: f64, ink: Ink, size: u32, weight: u32, words: &str) {
-        self.words(x, y, ink, size, weight, "end", words);
+        self.words([x, y], ink, size, weight, "end", words);
     }
 
-    #[allow(clippy::too_many_arguments)]
     fn words(
         &mut self,
-        x: f64,
-        y: f64,
+        [x, y]: [f64; 2],
         ink: Ink,
         size: u32,
         weight: u32,
