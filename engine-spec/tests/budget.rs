@@ -216,6 +216,52 @@ fn a_help_names_a_value_that_works() {
     assert!(tried >= 5, "{tried} helps were tried");
 }
 
+/// Where a step is too much, the help is about what takes the most beside the weights, and taking it makes it pass.
+#[test]
+fn a_step_that_is_too_much_is_told_what_to_lower() {
+    for (target, family, shape, more, less, lower) in [
+        (
+            "l4",
+            "gemma2",
+            "gemma-2-9b",
+            "[limits]\nmax-model-len = 32768",
+            "[limits]\nmax-model-len = 2048\nmax-batched-tokens = 2048",
+            "less activations lower max-batched-tokens and max-model-len, or turn chunked-prefill on;",
+        ),
+        (
+            "l4",
+            "gemma2",
+            "gemma-2-9b",
+            "[features]\nchunked-prefill = true\n[limits]\nmax-batched-tokens = 65536",
+            "[features]\nchunked-prefill = true\n[limits]\nmax-model-len = 2048",
+            "less activations lower max-batched-tokens;",
+        ),
+        (
+            "l4",
+            "llama",
+            "llama-3.1-8b",
+            "[features]\nlora = { max-loras = 64, max-rank = 256 }\n[limits]\nmax-model-len = 2048",
+            "[features]\nlora = { max-loras = 2, max-rank = 16 }\n[limits]\nmax-model-len = 2048",
+            "less adapters lower lora's max-loras or max-rank;",
+        ),
+        (
+            "t4",
+            "qwen2",
+            "qwen2.5-0.5b",
+            "[features]\nspeculative-decoding = { tokens = 63 }\n[limits]\nmax-seqs = 256",
+            "[features]\nspeculative-decoding = { tokens = 3 }\n[limits]\nmax-seqs = 256",
+            "less logits lower max-seqs or speculative-decoding's tokens;",
+        ),
+    ] {
+        let with = |more: &str| profile(target, family, shape, more);
+        let found = check(&with(more));
+        let finding = found.iter().find(|one| one.code == Code(501));
+        let finding = finding.unwrap_or_else(|| panic!("{more}\n{found}"));
+        assert!(finding.helps[0].contains(lower), "{more}\n{found}");
+        assert_eq!(memory(&with(less)), [], "{less}");
+    }
+}
+
 /// What the runtime serves is planned, what it refuses is refused here.
 #[test]
 fn a_shape_means_what_it_means_to_the_engine() {

@@ -34,6 +34,9 @@ pub struct Line {
     pub bytes: u64,
     /// Of what, in words.
     pub of: String,
+    /// What of a profile makes it less, in words; `None` for the model itself.
+    #[serde(skip)]
+    pub lower: Option<&'static str>,
 }
 
 /// Keys and values.
@@ -169,6 +172,7 @@ impl Count<'_> {
                 true => model.dtype.name().to_owned(),
                 false => format!("{} and {}", model.weights, model.dtype),
             },
+            lower: None,
         }
     }
 
@@ -179,6 +183,7 @@ impl Count<'_> {
             what: "rotary tables",
             bytes: (tables * len).saturating_mul(wide(self.config.dims.head_dim) * 4),
             of: format!("{len} positions"),
+            lower: Some("max-model-len"),
         }
     }
 
@@ -216,6 +221,7 @@ impl Count<'_> {
                 .saturating_mul(one)
                 .saturating_mul(self.plan.model.dtype.bytes()),
             of: format!("{slots} of rank {max_rank}"),
+            lower: Some("lora's max-loras or max-rank"),
         })
     }
 
@@ -229,6 +235,7 @@ impl Count<'_> {
             what: "prompt adapters",
             bytes: max_adapters.saturating_mul(max_tokens).saturating_mul(row),
             of: format!("{max_adapters} of {max_tokens} tokens"),
+            lower: Some("prompt-adapter's max-adapters or max-tokens"),
         })
     }
 
@@ -243,6 +250,15 @@ impl Count<'_> {
             what: "activations",
             bytes: elements.saturating_mul(self.activation),
             of: format!("{rows} tokens"),
+            lower: Some(self.step()),
+        }
+    }
+
+    /// What makes a step shorter. Without chunked prefill it holds a whole prompt.
+    fn step(&self) -> &'static str {
+        match self.plan.features.chunked_prefill.on() {
+            Some(_) => "max-batched-tokens",
+            None => "max-batched-tokens and max-model-len, or turn chunked-prefill on",
         }
     }
 
@@ -295,6 +311,7 @@ impl Count<'_> {
             what: "scratch",
             bytes: rows.saturating_mul(widest).saturating_mul(4),
             of: format!("{rows} tokens"),
+            lower: Some(self.step()),
         })
     }
 
@@ -308,10 +325,15 @@ impl Count<'_> {
     /// Logits and the scores that are made of them.
     fn logits(&self) -> Line {
         let rows = self.logits_rows();
+        let drafts = self.plan.features.speculative_decoding.on().is_some();
         Line {
             what: "logits",
             bytes: rows.saturating_mul(wide(self.config.dims.vocab) * 8),
             of: format!("{rows} rows, and their scores"),
+            lower: Some(match drafts {
+                true => "max-seqs or speculative-decoding's tokens",
+                false => "max-seqs",
+            }),
         }
     }
 
@@ -322,6 +344,7 @@ impl Count<'_> {
             what: "prompt logprobs",
             bytes: rows.saturating_mul(wide(self.config.dims.vocab) * 8),
             of: format!("{rows} rows at a time"),
+            lower: Some(self.step()),
         })
     }
 
@@ -343,6 +366,7 @@ impl Count<'_> {
                 .into_iter()
                 .fold(tokens, u64::saturating_add),
             of: format!("{} sequences", limits.max_seqs),
+            lower: Some("max-seqs or max-model-len"),
         }
     }
 
@@ -355,6 +379,7 @@ impl Count<'_> {
             what: "graphs",
             bytes: sizes.saturating_mul(launches * LAUNCH_BYTES),
             of: format!("{sizes} batch sizes, estimated"),
+            lower: Some("cuda-graph's max-batch"),
         })
     }
 

@@ -7,7 +7,7 @@ use engine_model::Bytes;
 
 use super::{Case, Check, Rule};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics, Span};
-use crate::plan::{Budget, KvMemory};
+use crate::plan::{Budget, KvMemory, Line};
 
 pub static WEIGHTS: Rule = Rule {
     code: Code(501),
@@ -45,7 +45,7 @@ fn weights(case: &Case<'_>, found: &mut Diagnostics) {
                 Bytes(weights),
                 Bytes(usable)
             ),
-            "use a smaller model, a smaller weight format, or a device with more memory",
+            "use a smaller model, a smaller weight format, or a device with more memory".to_owned(),
         ),
         false => (
             format!(
@@ -53,7 +53,15 @@ fn weights(case: &Case<'_>, found: &mut Diagnostics) {
                 Bytes(budget.used()),
                 Bytes(usable)
             ),
-            "lower max-batched-tokens or max-seqs, or use a device with more memory",
+            {
+                let less = |line: &Line| Some((line.bytes, line.what, line.lower?));
+                match budget.lines.iter().filter_map(less).max() {
+                    Some((_, what, lower)) => {
+                        format!("for less {what} lower {lower}; or use a device with more memory")
+                    }
+                    None => "use a device with more memory".to_owned(),
+                }
+            },
         ),
     };
     found.push(
