@@ -283,6 +283,14 @@ fn a_declaration_where_it_proves_nothing_is_refused() {
             "disabled",
             "#[cfg(any())] #[test] fn f() { proves!(R: lora on cpu: here); }",
         ),
+        (
+            "disabled",
+            "#[cfg(any())] mod m { mod n { #[test] fn f() { proves!(R: lora on cpu: here); } } }",
+        ),
+        (
+            "ignored",
+            "#[test] #[cfg_attr(not(miri), ignore)] fn f() { proves!(R: lora on cpu: here); }",
+        ),
     ] {
         let error = declared::of(source).expect_err(source);
         assert!(error.contains(why), "{source}: {error}");

@@ -37,22 +37,26 @@ impl Declared {
 pub fn of(source: &str) -> Result<Vec<Declared>, String> {
     let tokens: TokenStream = source.parse().map_err(|_| "no tokens of Rust")?;
     let mut found = Vec::new();
-    walk(tokens, &None, &mut found)?;
+    walk(tokens, &Around::default(), &mut found)?;
     Ok(found)
 }
 
-/// The function around a declaration.
+/// What stands around a declaration.
+#[derive(Clone, Default)]
+struct Around {
+    function: Option<Function>,
+    /// The attributes of the modules and blocks.
+    attributes: Vec<String>,
+}
+
+#[derive(Clone)]
 struct Function {
     /// Nothing if a macro makes it up.
     name: Option<String>,
     attributes: Vec<String>,
 }
 
-fn walk(
-    tokens: TokenStream,
-    around: &Option<Function>,
-    found: &mut Vec<Declared>,
-) -> Result<(), String> {
+fn walk(tokens: TokenStream, around: &Around, found: &mut Vec<Declared>) -> Result<(), String> {
     let tokens: Vec<_> = tokens.into_iter().collect();
     let mut attributes = Vec::new();
     let mut declared: Option<Function> = None;
@@ -75,11 +79,10 @@ fn walk(
                 found.push(declaration(group.stream(), around)?);
             }
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
-                attributes.clear();
-                match declared.take() {
-                    None => walk(group.stream(), around, found)?,
-                    inner => walk(group.stream(), &inner, found)?,
-                }
+                let mut inner = around.clone();
+                inner.attributes.append(&mut attributes);
+                inner.function = declared.take().or(inner.function);
+                walk(group.stream(), &inner, found)?;
             }
             TokenTree::Group(group) => walk(group.stream(), around, found)?,
             TokenTree::Punct(punct) if punct.as_char() == ';' => {
@@ -98,7 +101,7 @@ fn is(token: Option<&TokenTree>, text: &str) -> bool {
 
 /// What stands in the brackets of a `proves!`: a recipe, `:`, features with `+` between them, `on`, a family, `:` and
 /// the evidence.
-fn declaration(tokens: TokenStream, around: &Option<Function>) -> Result<Declared, String> {
+fn declaration(tokens: TokenStream, around: &Around) -> Result<Declared, String> {
     let text: String = tokens
         .into_iter()
         .map(|token| match token {
@@ -133,29 +136,24 @@ fn declaration(tokens: TokenStream, around: &Option<Function>) -> Result<Declare
 }
 
 /// The name of the test around a declaration, or what is there instead.
-fn test(around: &Option<Function>) -> Result<String, String> {
-    let function = around.as_ref().ok_or("no test")?;
+fn test(around: &Around) -> Result<String, String> {
+    let function = around.function.as_ref().ok_or("no test")?;
     let name = function
         .name
         .clone()
         .ok_or("a test with no name of its own")?;
-    let has = |word: &str| {
-        function
-            .attributes
-            .iter()
-            .any(|text| text.starts_with(word))
-    };
-    if !has("test") {
+    let own = function.attributes.iter();
+    let mut all = own.clone().chain(&around.attributes);
+    if !own.clone().any(|text| text.starts_with("test")) {
         return Err(format!("`{name}`, which is no test"));
     }
-    if has("ignore") {
+    let ignored = |text: &String| {
+        text.starts_with("ignore") || (text.starts_with("cfg_attr") && text.contains("ignore"))
+    };
+    if own.clone().any(ignored) {
         return Err(format!("`{name}`, which is ignored"));
     }
-    if function
-        .attributes
-        .iter()
-        .any(|text| text.replace(' ', "") == "cfg(any())")
-    {
+    if all.any(|text| text.replace(' ', "") == "cfg(any())") {
         return Err(format!("`{name}`, which is disabled"));
     }
     Ok(name)
