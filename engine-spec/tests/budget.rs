@@ -216,6 +216,55 @@ fn a_help_names_a_value_that_works() {
     assert!(tried >= 5, "{tried} helps were tried");
 }
 
+/// A 4-bit weight has its part of a scale and of a zero, tables stay as they are, norms are f32.
+#[test]
+fn four_bits_have_scales_beside_them() {
+    let text = profile("l4", "llama", "llama-3.1-8b-awq", "");
+    let text = text.replacen("dtype", "weights = \"awq\"\ndtype", 1);
+    let linear: u64 = 32 * (4096 * 2 * (4096 + 1024) + 3 * 4096 * 14336);
+    let (scales, zeros) = (linear / 128 * 2, linear / 128 / 2);
+    let plain = 2 * 128_256 * 4096 * 2 + (2 * 32 + 1) * 4096 * 4;
+    assert_eq!(
+        line(&budget(&text), "weights"),
+        linear / 2 + scales + zeros + plain
+    );
+}
+
+/// Each has a figure that the others do not show: two rotary tables, a block that is not full, memory that the host's
+/// programs live in too, adapters that wait in a CPU's own memory.
+#[test]
+fn what_seldom_occurs_is_counted_too() {
+    let gemma = "../../../engine-runtime/tests/goldens/gemma3/config";
+    let gemma = budget(&profile(
+        "l4",
+        "gemma3",
+        gemma,
+        "[limits]\nmax-model-len = 100",
+    ));
+    let one = 100 * 4 * 16;
+    assert_eq!(line(&gemma, "rotary tables"), 2 * one);
+    assert_eq!(gemma.kv.per_sequence, 7 * gemma.kv.per_block);
+    assert_eq!(gemma.kv.per_block, 16 * gemma.kv.per_token);
+
+    let reserve = |target: &str| {
+        let budget = budget(&profile(target, "qwen2", "qwen2.5-0.5b", ""));
+        let total = budget.total.unwrap();
+        (budget.reserve, total / 100)
+    };
+    for (target, percent) in [("l4", 10), ("jetson-agx-orin-64gb", 25), ("mi300a", 25)] {
+        let (reserve, of) = reserve(target);
+        assert_eq!(reserve, of * percent, "{target}");
+    }
+
+    let lora = "[features]\nlora = { max-loras = 2, max-cpu-loras = 8 }";
+    let adapters = |target: &str| {
+        let text = profile(target, "qwen2", "qwen2.5-0.5b", lora);
+        let text = text.replacen("name", "matrix = \"engine\"\nname", 1);
+        line(&budget(&text), "adapters")
+    };
+    assert_eq!(adapters("x86-64-v3"), 4 * adapters("l4"));
+}
+
 /// Where a step is too much, the help is about what takes the most beside the weights, and taking it makes it pass.
 #[test]
 fn a_step_that_is_too_much_is_told_what_to_lower() {
