@@ -204,6 +204,16 @@ mod tests {
         }
     }
 
+    /// Grace Hopper and Jetson are soldered to an aarch64 processor, MI300A holds x86-64 cores.
+    #[test]
+    fn a_device_with_a_processor_of_its_own_has_that_host() {
+        let own = |name: &str| name.starts_with("gh200") || name.starts_with("jetson");
+        for sku in SKUS.iter().filter(|sku| own(sku.name)) {
+            assert_eq!(sku.host, Arm, "{}", sku.name);
+        }
+        assert_eq!(Sku::named("mi300a").unwrap().host, X86);
+    }
+
     /// What nvidia-smi reports, as far as it was at hand: at most 2 % of difference, which the driver keeps.
     #[test]
     fn memory_is_what_drivers_report() {

@@ -177,6 +177,7 @@ fn a_help_names_a_value_that_works() {
         ("l4", "llama", "llama-3.1-8b", "16GiB", 8192),
         ("l4", "llama", "llama-3.1-8b", "1MiB", 8192),
         ("l4", "qwen2", "qwen2.5-0.5b", "1MiB", 32768),
+        ("l4", "qwen2", "qwen2.5-0.5b", "1MiB", 1000),
         ("t4", "qwen2", "qwen2.5-0.5b", "20GiB", 8192),
         ("l4", "llama", "llama-3.1-8b", "", 131_072),
         ("l4", "llama", "llama-3.1-8b", "64GiB", 131_072),

@@ -1,7 +1,7 @@
 //! What is proposed instead of a refused profile is accepted: random profiles against random tables, each proposal
 //! written as a profile and checked again.
 
-use engine_spec::matrix::{CellId, EngineVerdict, Evidence, Proof, Verdict};
+use engine_spec::matrix::{CellId, EngineVerdict, Evidence, Proof, Terms, Verdict};
 use engine_spec::nearest::nearest;
 use engine_spec::{
     Arch, BackendKind, Family, Feature, FeatureSet, MATRIX, Machine, Matrix, Mode, Profile,
@@ -218,4 +218,30 @@ fn every_engine_verdict_counts_and_only_where_it_is() {
             assert_eq!(found.len(), usize::from(of_this), "{id} on {family}");
         }
     }
+}
+
+/// What a profile accepts already counts: of two unknown pairs the other is left to accept.
+#[test]
+fn the_rest_of_the_unknown_pairs_is_proposed() {
+    let (matrix, family) = (full_table(), Family::Hopper);
+    let mut tried = 0;
+    for set in FeatureSet::every().filter(|set| set.len() == 3) {
+        let cells = matrix.touched(set, family);
+        let every: Vec<_> = cells.map(|cell| (cell.id, cell.vllm)).collect();
+        let unknown = every
+            .iter()
+            .filter(|(_, verdict)| *verdict == Verdict::Unknown);
+        let unknown: Vec<CellId> = unknown.map(|(id, _)| *id).collect();
+        let refused = every.iter().any(|(_, verdict)| *verdict == Verdict::No);
+        if let ([first, other], false) = (unknown.as_slice(), refused) {
+            let terms = Terms {
+                mode: Mode::Vllm,
+                accepted: vec![*first],
+            };
+            let ways = nearest(&matrix, &terms, set, family);
+            assert_eq!(ways.accept, [*other], "{set:?}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 0, "there are such sets");
 }
