@@ -12,7 +12,9 @@ pub struct File {
 
 impl File {
     pub fn is_test(&self) -> bool {
-        self.name.split('/').any(|part| part == "tests")
+        self.name
+            .split('/')
+            .any(|part| part == "tests" || part == "tests.rs")
     }
 
     /// The lines for which `breaks` holds, as `file:line: text`.
