@@ -114,9 +114,10 @@ impl<I: PrefixIndex, O> Scheduler<I, O> {
         let Some((sequence, running)) = self.sequences.find(turn.id) else {
             return;
         };
+        sequence.turns -= 1;
         sequence.coming -= turn.chosen.len();
         sequence.tokens.extend(tokens);
-        if running && sequence.stay == turn.stay {
+        if running {
             let computed = turn.rows.end.min(sequence.tokens.len() - 1);
             if computed < turn.rows.end {
                 sequence.launched = computed;
@@ -132,31 +133,32 @@ impl<I: PrefixIndex, O> Scheduler<I, O> {
     /// Takes a turn back whose step came to nothing; those of later steps go first.
     pub fn retract(&mut self, turn: &Turn) {
         let found = self.sequences.find(turn.id);
-        let stays = found.filter(|(sequence, running)| *running && sequence.stay == turn.stay);
-        match (stays, turn.copy) {
-            (Some((sequence, _)), copy) => {
-                sequence.launched = turn.rows.start;
-                copy.into_iter()
-                    .for_each(|copy| self.kv.undo(&mut sequence.table, copy));
-            }
-            (None, copy) => copy.into_iter().for_each(|copy| self.kv.copied(copy)),
-        }
-        if let Some((sequence, _)) = self.sequences.find(turn.id) {
+        let table = found.and_then(|(sequence, running)| {
+            sequence.turns -= 1;
             sequence.coming -= turn.chosen.len();
+            running.then(|| {
+                sequence.launched = turn.rows.start;
+                &mut sequence.table
+            })
+        });
+        match (turn.copy, table) {
+            (None, _) => {}
+            (Some(copy), Some(table)) => self.kv.undo(table, copy),
+            // The table is gone, and its block with it.
+            (Some(copy), None) => self.kv.copied(copy),
         }
     }
 
-    /// Whether a turn can be computed again: its sequence still has the blocks that it had.
+    /// Whether a turn that is not ended can be computed again: its sequence still has the blocks that it had. One that
+    /// has lost them does not run before all its turns are ended.
     pub fn is_current(&self, turn: &Turn) -> bool {
-        self.running(turn.id)
-            .is_some_and(|sequence| sequence.stay == turn.stay)
+        self.running(turn.id).is_some()
     }
 
     /// Begins sequence `index` where the prompt of the one that `turn` names has just been committed, with `tokens` of
     /// its own behind it.
     pub fn fork(&mut self, turn: &Turn, index: u32, tokens: &[u32], output: O) {
-        let current = self.is_current(turn);
-        let Some((first, _)) = self.sequences.find(turn.id) else {
+        let Some((first, running)) = self.sequences.find(turn.id) else {
             return;
         };
         first.siblings.start = index + 1;
@@ -171,15 +173,13 @@ impl<I: PrefixIndex, O> Scheduler<I, O> {
         });
         sequence.tokens.extend(tokens);
         sequence.cached = first.cached;
-        if !current {
+        if !running {
             // The first one has lost its blocks again while its step was on its way.
-            sequence.stay = 1;
             return self.sequences.wait(sequence);
         }
         let computed = turn.rows.end;
         sequence.table = self.kv.fork(&first.table, computed);
         (sequence.computed, sequence.launched) = (computed, computed);
-        sequence.stay = 1;
         self.sequences.run(sequence);
     }
 
@@ -249,8 +249,9 @@ impl<I: PrefixIndex, O> Scheduler<I, O> {
             .audit(tables, copies.map(|copy| copy.from as BlockId));
         for sequence in running.chain(self.waiting()) {
             let turns = on_their_way.clone().filter(|turn| turn.id == sequence.id);
-            let coming: usize = turns.map(|turn| turn.chosen.len()).sum();
+            let coming: usize = turns.clone().map(|turn| turn.chosen.len()).sum();
             assert_eq!(coming, sequence.coming, "tokens on their way");
+            assert_eq!(turns.count(), sequence.turns, "turns on their way");
         }
         let seats: usize = self.all_running().iter().map(Sequence::seats).sum();
         assert!(seats <= self.limits.max_seqs, "sequences that run or will");
@@ -262,6 +263,7 @@ impl<I: PrefixIndex, O> Scheduler<I, O> {
         for turn in turns {
             if let Some(sequence) = self.sequences.running_mut(turn.id) {
                 sequence.launched = turn.rows.end;
+                sequence.turns += 1;
                 sequence.coming += turn.chosen.len();
                 sequence.source = row;
             }

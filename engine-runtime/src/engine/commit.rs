@@ -124,7 +124,7 @@ impl<R: Recipe> Engine<R> {
         let now = self.clock.now();
         for index in std::iter::once(id.index).chain(sequence.siblings) {
             let id = SequenceId { index, ..id };
-            let (output, cached) = (&sequence.output, sequence.cached);
+            let (output, cached) = (&sequence.output, sequence.cached.unwrap_or(0));
             self.outbox
                 .push(output.finished(id, cached, reason.clone(), now));
         }

@@ -22,7 +22,11 @@ impl<I: PrefixIndex, O> Scheduler<I, O> {
         let promised: usize = promised.sum();
         let available = self.kv.available().saturating_sub(promised);
         let sequence = self.sequences.head()?;
-        if budget == 0 || seats + sequence.seats() > self.limits.max_seqs || sequence.coming > 0 {
+        if budget == 0 || seats + sequence.seats() > self.limits.max_seqs {
+            return None;
+        }
+        // A turn from before it was sent back wrote to blocks that are gone, and may bring a token.
+        if sequence.turns > 0 {
             return None;
         }
         // Where too little has become free since it was looked at, the prompt need not be hashed again.
@@ -61,11 +65,10 @@ impl<I: PrefixIndex, O> Scheduler<I, O> {
         sequence.table = table;
         (sequence.computed, sequence.launched) = (cached, cached);
         sequence.need = None;
-        if sequence.stay == 0 {
-            sequence.cached = cached;
+        if sequence.cached.is_none() {
+            sequence.cached = Some(cached);
             self.stats.cached_tokens += cached as u64;
         }
-        sequence.stay += 1;
         let turn = sequence.turn(rows);
         self.sequences.run(sequence);
         Some(turn)

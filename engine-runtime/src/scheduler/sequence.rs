@@ -57,15 +57,15 @@ pub struct Sequence<L, O> {
     pub computed: usize,
     /// The same once all steps on their way have come to their end.
     pub launched: usize,
-    /// Tokens that steps on their way will bring.
+    /// Turns of it in steps on their way.
+    pub turns: usize,
+    /// Tokens that they will bring.
     pub coming: usize,
-    /// The row of that step's results that will hold the token.
+    /// The row of the last step's results that will hold the last of them.
     pub source: u32,
     pub table: BlockTable<L>,
-    /// How often it was admitted. Steps launched in an earlier stay have written to blocks that are gone.
-    pub stay: u32,
     /// Prompt tokens that were found in the prefix cache when it was first admitted.
-    pub cached: usize,
+    pub cached: Option<usize>,
     /// What it lacked when it was last looked at in the queue.
     pub need: Option<Need>,
     pub output: O,
@@ -91,11 +91,11 @@ impl<L, O> Sequence<L, O> {
             ahead: arrival.ahead,
             computed: 0,
             launched: 0,
+            turns: 0,
             coming: 0,
             source: 0,
             table: BlockTable::default(),
-            stay: 0,
-            cached: 0,
+            cached: None,
             need: None,
             output: arrival.output,
         }
@@ -137,7 +137,6 @@ impl<L, O> Sequence<L, O> {
         };
         Turn {
             id: self.id,
-            stay: self.stay,
             rows,
             logits: chosen.clone(),
             chosen,

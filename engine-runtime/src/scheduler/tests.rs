@@ -282,3 +282,35 @@ fn the_next_step_takes_its_token_from_the_one_on_its_way() {
     second.iter().for_each(|turn| commit(&mut scheduler, turn));
     assert_eq!(step(&mut scheduler, WHOLE), [(0, 1, true), (1, 1, true)]);
 }
+
+#[test]
+fn a_sequence_that_was_sent_back_runs_again_once_its_turns_are_ended() {
+    type End = fn(&mut Scheduler<(), ()>, &Turn);
+    const TAKEN_BACK: End = |scheduler, turn| scheduler.retract(turn);
+    // Six rows compute a part of the second prompt and choose no token for it.
+    for (batched_tokens, end, rows) in [
+        (16, commit as End, 0..4),
+        (16, TAKEN_BACK, 0..3),
+        (6, commit as End, 0..3),
+        (6, TAKEN_BACK, 0..3),
+    ] {
+        let mut scheduler = Scheduler::<(), ()>::new(limits(4, batched_tokens), 2);
+        add(&mut scheduler, 0, 4);
+        add(&mut scheduler, 1, 3);
+        let first = scheduler.schedule(CHUNKS);
+        assert!(first.iter().all(|turn| scheduler.is_current(turn)));
+        // Request 0 needs the block of request 1, and ends.
+        let second = scheduler.schedule(CHUNKS);
+        assert_eq!((first.len(), second.len()), (2, 1));
+        scheduler.remove(id(0));
+        assert!(!scheduler.is_current(&first[1]));
+        assert_eq!(scheduler.schedule(CHUNKS), [], "{batched_tokens}");
+        scheduler.audit(first.iter().chain(&second));
+        second.iter().for_each(|turn| scheduler.retract(turn));
+        first.iter().for_each(|turn| end(&mut scheduler, turn));
+        scheduler.audit([].iter());
+        let again = scheduler.schedule(CHUNKS);
+        assert_eq!(again.len(), 1);
+        assert_eq!((again[0].id, again[0].rows.clone()), (id(1), rows));
+    }
+}

@@ -10,8 +10,6 @@ use crate::batch::{Batch, BlockCopy};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn {
     pub id: SequenceId,
-    /// Which of the sequence's stays among the running ones this belongs to.
-    pub(super) stay: u32,
     /// Positions to compute.
     pub rows: Range<usize>,
     /// Those of them whose logits are wanted.

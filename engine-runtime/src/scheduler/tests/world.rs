@@ -40,6 +40,8 @@ struct World<I: PrefixIndex> {
     scheduler: Scheduler<I, ()>,
     limits: Limits,
     slots: Vec<Vec<u32>>,
+    /// What the last launch chose, in the order of its results.
+    results: Vec<u32>,
     prompts: Vec<Vec<u32>>,
     /// Tokens that each sequence has still to bring.
     left: BTreeMap<SequenceId, usize>,
@@ -51,6 +53,7 @@ impl<I: PrefixIndex> World<I> {
             scheduler: Scheduler::new(limits, blocks),
             limits,
             slots: vec![Vec::new(); blocks * limits.block_size],
+            results: Vec::new(),
             prompts: Vec::new(),
             left: BTreeMap::new(),
         };
@@ -109,9 +112,11 @@ impl<I: PrefixIndex> World<I> {
             let slot = |position: usize| blocks[position / size] as usize * size + position % size;
             for position in turn.rows.clone() {
                 let path = self.path(turn.id, position + 1);
-                if batch.sources[row] == NO_TOKEN {
-                    assert_eq!(batch.ids[row], path[position]);
-                }
+                let token = match batch.sources[row] {
+                    NO_TOKEN => batch.ids[row],
+                    source => self.results[source as usize],
+                };
+                assert_eq!(token, path[position], "what {:?} goes on with", turn.id);
                 self.slots[slot(position)] = path;
                 row += 1;
             }
@@ -120,6 +125,16 @@ impl<I: PrefixIndex> World<I> {
                 assert_eq!(self.slots[slot(position)], path, "what {:?} reads", turn.id);
             }
         }
+        if !turns.is_empty() {
+            self.results = turns.iter().flat_map(Self::choices).collect();
+        }
+    }
+
+    /// The tokens that a turn chooses, for its sequence and then for its siblings.
+    fn choices(turn: &Turn) -> impl Iterator<Item = u32> {
+        let own = turn.chosen.clone().map(|_| turn.id.index);
+        let indices = own.chain(turn.siblings.clone());
+        indices.map(|index| Self::token(SequenceId { index, ..turn.id }, turn.rows.end))
     }
 
     fn commit(&mut self, turn: &Turn) {
