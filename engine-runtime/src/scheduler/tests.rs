@@ -314,3 +314,14 @@ fn a_sequence_that_was_sent_back_runs_again_once_its_turns_are_ended() {
         assert_eq!((again[0].id, again[0].rows.clone()), (id(1), rows));
     }
 }
+
+#[test]
+fn a_group_is_admitted_only_where_each_sibling_finds_a_block_to_copy_to() {
+    // Beside one block of request 0 there are three: two for the prompt, one for a sibling.
+    for (siblings, admitted) in [(1, 2), (2, 1)] {
+        let mut scheduler = Scheduler::<(), ()>::new(limits(4, 16), 4);
+        add(&mut scheduler, 0, 3);
+        scheduler.add(arrival(1, vec![5; 6], siblings));
+        assert_eq!(step(&mut scheduler, WHOLE).len(), admitted, "{siblings}");
+    }
+}
