@@ -25,6 +25,7 @@ mod measure;
 mod pointwise;
 pub mod reference;
 mod sampling;
+mod scratch;
 
 use attention::check;
 pub use attention::{
@@ -38,6 +39,7 @@ pub use sampling::{
     Advance, LogitEdit, NO_LOGPROBS, NO_TOKEN, PROCESSED_LOGPROBS, RAW_LOGPROBS, Sampling,
     SamplingRow, SamplingTable, SeenToken,
 };
+pub use scratch::Largest;
 
 use crate::dtype::Element;
 
@@ -95,10 +97,20 @@ pub trait Backend: Sized + Send + 'static {
         None
     }
 
-    /// Makes room for what ops keep while they run, so that it never grows under a request; `bytes` are those of the
-    /// largest op that will be launched.
-    fn reserve_scratch(&mut self, bytes: usize) {
-        let _ = bytes;
+    /// Threads that share the work of an op, where it is the host's threads that do it.
+    fn threads(&self) -> usize {
+        1
+    }
+
+    /// Bytes that each of [`Backend::threads`] keeps while ops no larger than `largest` run.
+    fn scratch_of_thread(largest: &Largest) -> usize {
+        let _ = largest;
+        0
+    }
+
+    /// Makes room for what ops and their threads keep while they run, so that it never grows under a request.
+    fn reserve_scratch(&mut self, largest: &Largest) {
+        let _ = largest;
     }
 
     /// Forgets launches that have not run, and what their tickets stand for. The engine calls it after a launch

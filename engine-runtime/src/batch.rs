@@ -11,6 +11,8 @@ pub use device::DeviceBatch;
 pub use crate::backend::BlockCopy;
 
 use crate::backend::NO_TOKEN;
+use crate::recipe::Limits;
+use crate::request::bounds;
 
 /// What bounds every batch of an engine; device arrays are allocated at this size, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,40 @@ pub struct Capacity {
     /// Tokens that a step chooses; several may be chosen from one row of logits.
     pub table_rows: usize,
     pub blocks_per_seq: usize,
+    /// Tokens that penalties look at in the choice of one.
+    pub seen_per_row: usize,
+    /// Logits that are changed in the choice of a token.
+    pub edits_per_row: usize,
+}
+
+impl Capacity {
+    /// Of an engine within `limits`, whose model has `vocab` tokens and `ends` of them for the end of a text.
+    pub fn of(limits: &Limits, vocab: usize, ends: usize) -> Self {
+        Self {
+            rows: limits.max_batched_tokens,
+            seqs: limits.max_seqs,
+            logits_rows: limits.max_seqs,
+            table_rows: limits.max_seqs,
+            blocks_per_seq: limits.max_model_len.div_ceil(limits.block_size),
+            // Each token counts once, however often it was seen.
+            seen_per_row: limits.max_model_len.min(vocab),
+            edits_per_row: bounds::EDITS.saturating_add(ends),
+        }
+    }
+
+    fn blocks(&self) -> usize {
+        self.seqs.saturating_mul(self.blocks_per_seq)
+    }
+
+    /// Of a step.
+    pub(crate) fn seen(&self) -> usize {
+        self.table_rows.saturating_mul(self.seen_per_row)
+    }
+
+    /// Of a step.
+    pub(crate) fn edits(&self) -> usize {
+        self.table_rows.saturating_mul(self.edits_per_row)
+    }
 }
 
 /// A step on the host side. Rows of one sequence are consecutive and in position order.
@@ -52,6 +88,23 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// An empty batch with room for all that `capacity` allows.
+    pub fn reserved(capacity: Capacity) -> Self {
+        let of = |len| reserved(len, NO_TOKEN);
+        Self {
+            ids: of(capacity.rows),
+            sources: of(capacity.rows),
+            positions: of(capacity.rows),
+            slots: of(capacity.rows),
+            query_end: of(capacity.seqs),
+            context_len: of(capacity.seqs),
+            table_start: of(capacity.seqs),
+            blocks: of(capacity.blocks()),
+            logits_rows: of(capacity.logits_rows),
+            copies: reserved(capacity.seqs, BlockCopy { from: 1, to: 1 }),
+        }
+    }
+
     pub fn rows(&self) -> usize {
         self.ids.len()
     }
@@ -120,6 +173,14 @@ impl Batch {
         });
         lengths.max().unwrap_or(0)
     }
+}
+
+/// An empty list with room for `len` elements. Each is written once, and not with zeroes: the system may promise memory
+/// that nobody has written to, and not give it.
+pub(crate) fn reserved<T: Clone>(len: usize, filler: T) -> Vec<T> {
+    let mut list = vec![filler; len];
+    list.clear();
+    list
 }
 
 /// A count or a place as a word of the buffer.

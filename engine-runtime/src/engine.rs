@@ -15,7 +15,7 @@ mod isolation;
 mod open;
 mod stats;
 
-pub use budget::{Budget, Shortage};
+pub use budget::{Budget, Host, Shortage};
 pub use clock::{Clock, Times};
 pub use event::{Event, Failure, FinishReason, StopReason};
 pub use open::{EngineOptions, MAX_QUEUE, OpenError};

@@ -243,6 +243,8 @@ impl<R: Recipe> Solo<R> {
             logits_rows: limits.max_batched_tokens,
             table_rows: 0,
             blocks_per_seq: blocks,
+            seen_per_row: 0,
+            edits_per_row: 0,
         };
         model.prepare(&mut device, capacity)?;
         let batch = DeviceBatch::alloc(&mut device, capacity)?;

@@ -9,7 +9,7 @@ use engine_runtime::backend::cpu::{Cpu, Portable};
 use engine_runtime::backend::{Backend, DeviceOptions};
 use engine_runtime::checkpoint::{Checkpoint, Fit};
 use engine_runtime::dtype::Dense;
-use engine_runtime::engine::Budget;
+use engine_runtime::engine::{Budget, Host};
 use engine_runtime::model::Model;
 use engine_runtime::models::Llama;
 use engine_runtime::recipe::{KvMemory, Limits, Recipe};
@@ -42,6 +42,28 @@ fn fit(tiny: &TinyLlama, limits: &Limits) -> Fit {
     <Plain as Recipe>::Model::check(&checkpoint, limits).unwrap()
 }
 
+const HOST: Host<'_> = Host {
+    threads: 2,
+    eos: &[],
+};
+
+fn budget(tiny: &TinyLlama, limits: &Limits, host: Host<'_>) -> Budget {
+    Budget::of::<Plain>(&fit(tiny, limits), limits, host)
+}
+
+/// The first free size that is enough for everything.
+fn least_free(budget: &Budget) -> u64 {
+    let (mut short, mut enough) = (0, 1 << 40);
+    while enough - short > 1 {
+        let free = short + (enough - short) / 2;
+        match budget.hold(Some(free)) {
+            Ok(()) => enough = free,
+            Err(_) => short = free,
+        }
+    }
+    enough
+}
+
 fn with(kv_memory: KvMemory) -> Limits {
     Limits {
         kv_memory,
@@ -52,7 +74,7 @@ fn with(kv_memory: KvMemory) -> Limits {
 #[test]
 fn keys_and_values_are_what_the_recipe_says() {
     let tiny = TinyLlama::write(1).unwrap();
-    let kv = |memory| Budget::of::<Plain>(&fit(&tiny, &with(memory)), &with(memory)).kv();
+    let kv = |memory| budget(&tiny, &with(memory), HOST).kv();
     assert_eq!(kv(KvMemory::Needed), 4 * SEQUENCE);
     assert_eq!(kv(KvMemory::Bytes(12345)), 12345);
     assert_eq!(kv(KvMemory::Within(1 << 40)), 4 * SEQUENCE);
@@ -65,7 +87,7 @@ fn an_engine_takes_no_more_than_was_counted() {
     let tiny = TinyLlama::write(1).unwrap();
     let all = |memory| {
         let fit = fit(&tiny, &with(memory));
-        let budget = Budget::of::<Plain>(&fit, &with(memory));
+        let budget = Budget::of::<Plain>(&fit, &with(memory), HOST);
         let fits = |total: &u64| budget.hold(Some(*total)).is_ok();
         let total = (0..1 << 24).step_by(64).find(fits);
         (budget, total.expect("it is a small model"))
@@ -87,16 +109,9 @@ fn an_engine_takes_no_more_than_was_counted() {
 #[test]
 fn what_is_not_free_is_refused_with_its_lines_and_a_way_out() {
     let tiny = TinyLlama::write(1).unwrap();
-    let budget = |limits: &Limits| Budget::of::<Plain>(&fit(&tiny, limits), limits);
+    let budget = |limits: &Limits| budget(&tiny, limits, HOST);
     let all = budget(&LIMITS);
-    let rest = {
-        // The first free size that is enough for everything.
-        let mut free = 0;
-        while all.hold(Some(free)).is_err() {
-            free += 1;
-        }
-        free - all.kv()
-    };
+    let rest = least_free(&all) - all.kv();
     assert_eq!(
         all.hold(None),
         Ok(()),
@@ -210,7 +225,7 @@ fn an_engine_with_experts_takes_what_was_counted() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/qwen3-moe");
     let checkpoint = Checkpoint::open(&folder).unwrap();
     let fit = <Routed as Recipe>::Model::check(&checkpoint, &WIDE).unwrap();
-    let budget = Budget::of::<Routed>(&fit, &WIDE);
+    let budget = Budget::of::<Routed>(&fit, &WIDE, HOST);
     let setup = Setup {
         limits: WIDE,
         threads: 1,
@@ -225,6 +240,29 @@ fn an_engine_with_experts_takes_what_was_counted() {
     assert!(
         budget.hold(Some(taken - slack)).is_err(),
         "{taken} bytes were taken, and counted were {budget}"
+    );
+}
+
+/// Threads are counted each, and requests for what they may bring at most: 3 ends of a text are 3 edits for each of 4
+/// sequences, which lie in memory three times.
+#[test]
+fn threads_and_requests_are_counted() {
+    let tiny = TinyLlama::write(1).unwrap();
+    let all = |threads, eos: &[u32], max_seqs| {
+        let limits = Limits { max_seqs, ..LIMITS };
+        let budget = budget(&tiny, &limits, Host { threads, eos });
+        least_free(&budget) - budget.kv()
+    };
+    let one = all(1, &[], 4);
+    let thread = all(2, &[], 4) - one;
+    assert!(thread > 128 * 12, "a row of the sampler: {thread}");
+    assert_eq!(all(5, &[], 4), one + 4 * thread);
+    assert_eq!(all(1, &[1, 2, 3], 4), one + 3 * 4 * 8 * 3);
+    let sequence = all(1, &[], 4) - all(1, &[], 3);
+    let pairs = (96 + 1024 + 128) * 8 * 3;
+    assert!(
+        sequence > pairs && sequence < pairs + (8 << 10),
+        "{sequence}"
     );
 }
 

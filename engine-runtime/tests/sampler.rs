@@ -58,6 +58,8 @@ fn sample(logits: &[f32], request: &ValidatedRequest, output: &[u32]) -> Sampled
         logits_rows: 1,
         table_rows: 1,
         blocks_per_seq: 1,
+        seen_per_row: VOCAB,
+        edits_per_row: 2 * VOCAB,
     };
     let mut batch = DeviceBatch::alloc(&mut device, capacity).unwrap();
     batch

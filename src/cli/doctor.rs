@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use engine_model::Bytes;
 use engine_runtime::backend::{Backend, DeviceOptions};
 use engine_runtime::checkpoint::Fit;
-use engine_runtime::engine::{Budget, Engine};
+use engine_runtime::engine::{Budget, Engine, Host};
 use engine_runtime::model::{Model, ModelShape};
 use engine_runtime::{KvMemory, Limits, Recipe};
 use serde::Serialize;
@@ -52,17 +52,17 @@ struct Finding {
 impl Doctor {
     pub fn execute<R: Recipe>(self) -> Result<(), Failure> {
         let mut findings = vec![instructions::<R>(), threads(self.threads.threads)];
-        let free = match R::Backend::open(&DeviceOptions {
+        let (threads, free) = match R::Backend::open(&DeviceOptions {
             threads: self.threads.threads,
         }) {
-            Ok(device) => device.free_memory(),
+            Ok(device) => (device.threads(), device.free_memory()),
             Err(error) => {
                 findings.push(Finding::refused("device", error));
-                None
+                (1, None)
             }
         };
         match &self.folder {
-            Some(folder) => findings.extend(self.model::<R>(folder, free)),
+            Some(folder) => findings.extend(self.model::<R>(folder, threads, free)),
             None => findings.push(memory_of_the_profile::<R>(free)),
         }
         let report = Report {
@@ -80,7 +80,7 @@ impl Doctor {
     }
 
     /// What a start with this folder would look at, as far as each can be looked at without the others.
-    fn model<R: Recipe>(&self, folder: &Path, free: Option<u64>) -> Vec<Finding> {
+    fn model<R: Recipe>(&self, folder: &Path, threads: usize, free: Option<u64>) -> Vec<Finding> {
         let mut findings = Vec::new();
         let prompter = Prompter::open(folder);
         let tokenizer = prompter.as_ref().map(|prompter| &prompter.tokenizer);
@@ -93,9 +93,10 @@ impl Doctor {
                     Ok(fit) => {
                         let found = format!("{}, {} parameters", fit.architecture, fit.parameters);
                         findings.push(Finding::fits("model", found));
-                        findings.push(memory(&Budget::of::<R>(&fit, &limits), free));
                         let eos = tokenizer.map_or(None, |tokenizer| tokenizer.eos_token_id());
                         let eos = checkpoint.eos_token_ids(eos);
+                        let host = Host { threads, eos: &eos };
+                        findings.push(memory(&Budget::of::<R>(&fit, &limits, host), free));
                         findings.push(opening::<R>(&limits, &eos, &fit));
                     }
                 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::builder::RangedU64ValueParser;
 use engine_runtime::backend::{Backend, DeviceOptions};
 use engine_runtime::checkpoint::Checkpoint;
-use engine_runtime::engine::{Budget, Engine, EngineOptions};
+use engine_runtime::engine::{Budget, Engine, EngineOptions, Host};
 use engine_runtime::model::Model;
 use engine_runtime::text::{ByteText, Detokenize};
 use engine_runtime::tokenizer::Tokenizer;
@@ -81,7 +81,11 @@ impl ModelFlags {
         let mut device = self.device::<R>()?;
         // Before anything is read: what does not fit must not be found out when the system ends the process.
         let fit = R::Model::check(checkpoint, &limits)?;
-        let budget = Budget::of::<R>(&fit, &limits);
+        let host = Host {
+            threads: device.threads(),
+            eos: &eos,
+        };
+        let budget = Budget::of::<R>(&fit, &limits, host);
         budget.hold(device.free_memory())?;
         let bar = progress_bar("loading", "bytes");
         let model = R::Model::load(&mut device, checkpoint, &limits, &mut |done, total| {

@@ -9,6 +9,7 @@ mod cache;
 mod exp;
 mod experts;
 pub mod isa;
+mod lent;
 pub mod limits;
 mod machine;
 mod matmul;
@@ -24,9 +25,10 @@ pub use isa::*;
 pub use matrix::Matrix;
 pub use memory::Array;
 
-use crate::backend::{Backend, DeviceError, DeviceOptions};
+use crate::backend::{Backend, DeviceError, DeviceOptions, Largest};
 use crate::dtype::Element;
 use crate::legal::family;
+use lent::{Kept, Lent};
 use memory::Scratch;
 use pool::Pool;
 
@@ -34,28 +36,47 @@ use pool::Pool;
 pub struct Cpu<I> {
     isa: I,
     pool: Pool,
+    /// All threads' together.
     scratch: Scratch,
+    /// Each thread's own.
+    lent: Lent,
 }
 
 /// Elements of an op that are worth a task of their own.
 const TASK: usize = 1 << 14;
 
 impl<I: Isa> Cpu<I> {
-    /// Worker threads, the caller's included.
-    pub fn threads(&self) -> usize {
-        self.pool.threads()
-    }
-
     /// Runs `op` on each row; a row of `width` elements is one task's, and small rows share a task.
     fn each_row(&mut self, rows: usize, width: usize, op: impl Fn(I, usize) + Sync) {
-        let tasks = (rows * width / TASK).clamp(1, rows.max(1));
-        let isa = self.isa;
-        self.pool.run(tasks, |task| {
-            for row in task * rows / tasks..(task + 1) * rows / tasks {
-                op(isa, row);
-            }
+        each_row(self.isa, &mut self.pool, [rows, width], op);
+    }
+
+    /// As [`Cpu::each_row`], with what the row's thread keeps.
+    fn each_row_with(
+        &mut self,
+        rows: usize,
+        width: usize,
+        op: impl Fn(I, usize, &mut Kept) + Sync,
+    ) {
+        let lent = &self.lent;
+        each_row(self.isa, &mut self.pool, [rows, width], |isa, row| {
+            lent.with(|kept| op(isa, row, kept));
         });
     }
+}
+
+fn each_row<I: Isa>(
+    isa: I,
+    pool: &mut Pool,
+    [rows, width]: [usize; 2],
+    op: impl Fn(I, usize) + Sync,
+) {
+    let tasks = (rows * width / TASK).clamp(1, rows.max(1));
+    pool.run(tasks, |task| {
+        for row in task * rows / tasks..(task + 1) * rows / tasks {
+            op(isa, row);
+        }
+    });
 }
 
 impl<I: Isa> Backend for Cpu<I> {
@@ -88,6 +109,7 @@ impl<I: Isa> Backend for Cpu<I> {
             .map_err(|error| failed(format!("cannot start a worker thread: {error}")))?;
         Ok(Self {
             isa,
+            lent: Lent::new(pool.threads()),
             pool,
             scratch: Scratch::default(),
         })
@@ -97,8 +119,18 @@ impl<I: Isa> Backend for Cpu<I> {
         machine::free_memory()
     }
 
-    fn reserve_scratch(&mut self, bytes: usize) {
-        self.scratch.reserve(bytes);
+    /// Worker threads, the caller's included.
+    fn threads(&self) -> usize {
+        self.pool.threads()
+    }
+
+    fn scratch_of_thread(largest: &Largest) -> usize {
+        Kept::bytes_for::<I>(largest)
+    }
+
+    fn reserve_scratch(&mut self, largest: &Largest) {
+        self.scratch.reserve(largest.product);
+        self.lent.reserve::<I>(&mut self.pool, largest);
     }
 
     fn alloc<T: Element>(
@@ -129,6 +161,14 @@ impl<I: Isa> Backend for Cpu<I> {
 }
 
 #[cfg(test)]
+impl<I> Cpu<I> {
+    /// Bytes of scratch: all threads' together, then each thread's own.
+    pub(crate) fn scratch_bytes(&self) -> Vec<usize> {
+        [vec![self.scratch.bytes()], self.lent.bytes()].concat()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::path::Path;
 
@@ -142,7 +182,10 @@ mod tests {
     crate::recipe! { Capped { backend: Cpu<Portable>, weights: Dense<f32>, model: Gemma3<Self>, limits: LIMITS } }
 
     /// Bytes of scratch before and after the largest step.
-    fn scratch<R: crate::Recipe>(golden: &str, bytes: fn(&R::Backend) -> usize) -> [usize; 2] {
+    fn scratch<R: crate::Recipe>(
+        golden: &str,
+        bytes: fn(&R::Backend) -> Vec<usize>,
+    ) -> [Vec<usize>; 2] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens");
         let options = DeviceOptions { threads: Some(2) };
         let solo = Solo::<R>::load(&folder.join(golden), &options, &mut |_, _| ());
@@ -158,11 +201,16 @@ mod tests {
     #[test]
     fn scratch_is_there_before_the_first_step() {
         for [before, after] in [
-            scratch::<Plain>("llama-2", |device| device.scratch.bytes()),
-            scratch::<Mixed>("qwen3-moe", |device| device.scratch.bytes()),
-            scratch::<Capped>("gemma3", |device| device.scratch.bytes()),
+            scratch::<Plain>("llama-2", Cpu::scratch_bytes),
+            scratch::<Mixed>("qwen3-moe", Cpu::scratch_bytes),
+            scratch::<Capped>("gemma3", Cpu::scratch_bytes),
         ] {
-            assert!(before > 0);
+            assert_eq!(
+                before.len(),
+                1 + 2,
+                "all threads' together, and each of two"
+            );
+            assert!(before.iter().all(|bytes| *bytes > 0), "{before:?}");
             assert_eq!(before, after);
         }
     }

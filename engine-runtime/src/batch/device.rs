@@ -1,6 +1,6 @@
 //! A batch and its sampling settings in device memory.
 
-use super::{Batch, Capacity, word};
+use super::{Batch, Capacity, reserved, word};
 use crate::backend::{
     Advance, AttentionBatch, Backend, BlockCopy, DeviceError, Input, LogitEdit, NO_TOKEN,
     SamplingRow, SamplingTable, SeenToken,
@@ -24,8 +24,6 @@ pub struct DeviceBatch<B: Backend> {
     pub advances: bool,
     places: Places,
     buffer: B::Array<u32>,
-    /// Words of `buffer`.
-    capacity: usize,
     /// `[rows]`, the ids where they do not all come from the host.
     advanced: B::Array<u32>,
     /// What was uploaded last; kept for its memory.
@@ -54,11 +52,24 @@ const COUNTS: usize = 4;
 const ROW: usize = size_of::<SamplingRow>() / 4;
 const PAIR: usize = 2;
 
+impl Capacity {
+    /// Words of a step's input.
+    pub fn words(&self) -> usize {
+        let rows = 4 * self.rows + 3 * self.seqs + 1 + self.logits_rows + ROW * self.table_rows;
+        // One block to copy for each sequence, and a word in front of the pairs.
+        let fixed = COUNTS + rows + PAIR * self.seqs + 1;
+        let pairs = self
+            .seen()
+            .saturating_add(self.edits())
+            .saturating_mul(PAIR);
+        fixed.saturating_add(self.blocks()).saturating_add(pairs)
+    }
+}
+
 impl<B: Backend> DeviceBatch<B> {
+    /// Fails where the device has no room for it.
     pub fn alloc(device: &mut B, capacity: Capacity) -> Result<Self, DeviceError> {
-        let fixed = COUNTS + 4 * capacity.rows + 3 * capacity.seqs + 1 + capacity.logits_rows;
-        let tables = capacity.seqs * capacity.blocks_per_seq;
-        let words = fixed + capacity.table_rows * (ROW + 16 * PAIR) + tables + 1024;
+        let words = capacity.words();
         Ok(Self {
             rows: 0,
             seqs: 0,
@@ -69,14 +80,15 @@ impl<B: Backend> DeviceBatch<B> {
             advances: false,
             places: Places::default(),
             buffer: device.alloc("a step's input", words)?,
-            capacity: words,
             advanced: device.alloc("token ids", capacity.rows)?,
-            staging: Vec::new(),
+            staging: reserved(words, NO_TOKEN),
         })
     }
 
-    /// Replaces the content, in one copy. `batch` and `table` fit the capacity this was allocated with; only the seen
-    /// tokens and edits of a table can make the buffer grow.
+    /// Replaces the content, in one copy. `batch` and `table` fit the capacity this was allocated with.
+    ///
+    /// # Panics
+    /// If they do not.
     pub fn upload(
         &mut self,
         device: &mut B,
@@ -91,11 +103,6 @@ impl<B: Backend> DeviceBatch<B> {
         self.wants_logprobs = table.wants_logprobs.contains(&true);
         self.advances = batch.sources.iter().any(|&source| source != NO_TOKEN);
         self.places = pack(batch, table, &mut self.staging);
-        if self.staging.len() > self.capacity {
-            let words = self.staging.len().next_power_of_two();
-            self.buffer = device.alloc("a step's input", words)?;
-            self.capacity = words;
-        }
         device.upload(&mut self.buffer, &self.staging)
     }
 
@@ -163,6 +170,12 @@ impl<B: Backend> DeviceBatch<B> {
         device.advance(ids, sources, results, stride, &mut self.advanced)
     }
 
+    /// Words that an upload has room for on the host.
+    #[cfg(test)]
+    pub(crate) fn staging_capacity(&self) -> usize {
+        self.staging.capacity()
+    }
+
     fn host_ids(&self) -> Input<'_, B, u32> {
         self.part(self.places.ids, self.rows)
     }
@@ -227,6 +240,45 @@ mod tests {
     use bytemuck::Zeroable;
 
     use super::*;
+    use crate::recipe::Limits;
+    use crate::testing::LIMITS;
+
+    /// No step has a word more than is counted, and the fullest one has at most a word of padding less.
+    #[test]
+    fn the_fullest_step_fits_its_buffer() {
+        for seqs in [1, 2, 5] {
+            let limits = Limits {
+                max_model_len: 90,
+                max_seqs: seqs,
+                max_batched_tokens: 100,
+                ..LIMITS
+            };
+            let capacity = Capacity::of(&limits, 80, 3);
+            let mut batch = Batch::reserved(capacity);
+            let mut table = TableRows::reserved(capacity);
+            for _ in 0..capacity.rows {
+                batch.push(0, 0, 0);
+            }
+            for _ in 0..seqs {
+                batch.end_sequence(90, &[0; 6]);
+                batch.logits_rows.push(0);
+                batch.copies.push(BlockCopy { from: 0, to: 1 });
+                table.rows.push(SamplingRow::zeroed());
+                // Each token of the vocabulary; 1024 biases, 128 stop tokens, 3 ends of a text.
+                let seen = |token| SeenToken { token, count: 1 };
+                table.seen.extend((0..80).map(seen));
+                let edit = |token| LogitEdit { token, bias: 1.0 };
+                table.edits.extend((0..1155).map(edit));
+            }
+            let mut words = Vec::new();
+            let places = pack(&batch, &table, &mut words);
+            let (counted, used) = (capacity.words(), places.end);
+            assert!(
+                [counted, counted - 1].contains(&used),
+                "{used} of {counted}"
+            );
+        }
+    }
 
     /// The words of a batch, read back by the places and by nothing else.
     #[test]

@@ -7,15 +7,17 @@ use std::fmt;
 
 use engine_model::Bytes;
 
+use super::Executor;
+use crate::backend::{Backend, HeadLayout, Largest};
+use crate::batch::Capacity;
 use crate::checkpoint::Fit;
 use crate::recipe::{KvMemory, Limits, Recipe};
-use crate::sampler::DeviceSampler;
 
 /// What an engine takes, line by line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Budget {
     /// Everything but keys and values.
-    rest: [(&'static str, u64); 5],
+    rest: [(&'static str, u64); 6],
     /// Keys and values of all sequences.
     kv: u64,
     per_sequence: u64,
@@ -30,23 +32,45 @@ pub struct Shortage {
     free: u64,
 }
 
+/// What an engine is opened with, as far as it takes memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Host<'a> {
+    /// The device's, see [`Backend::threads`].
+    pub threads: usize,
+    /// The model's end-of-sequence tokens.
+    pub eos: &'a [u32],
+}
+
 impl Budget {
     /// Counts for a checkpoint that fits, within limits that are the profile's or lower ones.
-    pub fn of<R: Recipe>(fit: &Fit, limits: &Limits) -> Self {
+    pub fn of<R: Recipe>(fit: &Fit, limits: &Limits, host: Host<'_>) -> Self {
         let wide = |size: usize| size as u64;
         let dims = &fit.dims;
-        let (tokens, seqs) = (wide(limits.max_batched_tokens), wide(limits.max_seqs));
+        let seqs = wide(limits.max_seqs);
         let blocks = wide(limits.max_model_len.div_ceil(limits.block_size));
-        let row = wide(DeviceSampler::<R>::STRIDE) + 64;
+        let largest = Largest {
+            rows: limits.max_batched_tokens,
+            // Counted beside it, for all threads together.
+            product: 0,
+            heads: HeadLayout {
+                q_heads: dims.q_heads,
+                kv_heads: dims.kv_heads,
+                head_dim: dims.head_dim,
+            },
+            vocab: dims.vocab,
+        };
+        let thread = wide(R::Backend::scratch_of_thread(&largest));
+        let capacity = Capacity::of(limits, dims.vocab, host.eos.len());
         let rest = [
             ("weights", fit.memory.weights),
             ("activations", fit.memory.activations),
             ("scratch", fit.memory.scratch),
-            ("logits", seqs.saturating_mul(wide(dims.vocab) * 8)),
             (
-                "step inputs",
-                (tokens * 20).saturating_add(seqs.saturating_mul((blocks + row) * 4)),
+                "scratch of threads",
+                thread.saturating_mul(wide(host.threads)),
             ),
+            ("logits", seqs.saturating_mul(wide(dims.vocab) * 8)),
+            ("step inputs", Executor::<R>::bytes_for(capacity)),
         ];
         let per_token = fit.memory.kv_per_token;
         let per_sequence = per_token.saturating_mul(blocks * wide(limits.block_size));

@@ -4,7 +4,7 @@
 //! and not collected. Each has a slot with the arrays that must outlive the launch of the next one.
 
 use crate::backend::{Attention, Backend, CacheShape, CopyBlocks, DeviceError};
-use crate::batch::{Batch, Capacity, DeviceBatch};
+use crate::batch::{Batch, Capacity, DeviceBatch, reserved};
 use crate::dtype::CacheFormat;
 use crate::model::Model;
 use crate::parts::Output;
@@ -37,7 +37,6 @@ struct Slot<R: Recipe> {
 }
 
 /// A step on the host, to be filled before its launch.
-#[derive(Default)]
 pub struct Staged {
     pub batch: Batch,
     /// The tokens to choose; each names its row of logits.
@@ -90,6 +89,17 @@ impl<R: Recipe> Executor<R> {
             model,
             interrupted: false,
         })
+    }
+
+    /// Bytes of the inputs and results of all steps that can be on their way. Each stands on the host as lists and as
+    /// the words that they are packed into, and on the device: a CPU's memory has all three.
+    pub fn bytes_for(capacity: Capacity) -> u64 {
+        let results = capacity
+            .table_rows
+            .saturating_mul(DeviceSampler::<R>::STRIDE);
+        let words = capacity.words().saturating_add(results);
+        let words = words.saturating_mul(3).saturating_add(capacity.rows);
+        words.saturating_mul(4 * Self::DEPTH) as u64
     }
 
     /// The next step, emptied.
@@ -155,10 +165,124 @@ impl<R: Recipe> Slot<R> {
     fn alloc(device: &mut R::Backend, capacity: Capacity) -> Result<Self, DeviceError> {
         let words = capacity.table_rows * DeviceSampler::<R>::STRIDE;
         Ok(Self {
-            staged: Staged::default(),
+            staged: Staged {
+                batch: Batch::reserved(capacity),
+                table: TableRows::reserved(capacity),
+            },
             batch: DeviceBatch::alloc(device, capacity)?,
             results: device.alloc("sampling results", words)?,
-            words: Vec::new(),
+            words: reserved(words, 1),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::cpu::{Cpu, Portable};
+    use crate::dtype::Dense;
+    use crate::engine::Engine;
+    use crate::models::Llama;
+    use crate::parts::{Hashed, Top};
+    use crate::recipe::Limits;
+    use crate::request::{Request, SamplingParams};
+    use crate::testing::serve::{Setup, open, serve};
+    use crate::testing::tiny::{TinyLlama, VOCAB};
+    use crate::testing::{LIMITS, OneStepAhead};
+
+    crate::recipe! {
+        Ahead {
+            backend: Cpu<Portable>,
+            weights: Dense<f32>,
+            model: Llama<Self>,
+            prefix: Hashed,
+            logprobs: Top,
+            output: OneStepAhead,
+            limits: Limits { max_model_len: 96, max_seqs: 4, max_batched_tokens: 96, ..LIMITS },
+            LOGPROBS: LogprobsSettings { max: 20 },
+        }
+    }
+
+    /// Sizes of all that could grow under requests.
+    fn sizes(executor: &Executor<Ahead>) -> Vec<usize> {
+        let mut sizes = executor.device.scratch_bytes();
+        for Slot {
+            staged,
+            batch: device,
+            words,
+            ..
+        } in &executor.slots
+        {
+            let Staged { batch, table } = staged;
+            sizes.extend([
+                batch.ids.capacity(),
+                batch.sources.capacity(),
+                batch.positions.capacity(),
+                batch.slots.capacity(),
+                batch.query_end.capacity(),
+                batch.context_len.capacity(),
+                batch.table_start.capacity(),
+                batch.blocks.capacity(),
+                batch.logits_rows.capacity(),
+                batch.copies.capacity(),
+                table.rows.capacity(),
+                table.seen.capacity(),
+                table.edits.capacity(),
+                table.wants_logprobs.capacity(),
+                device.staging_capacity(),
+                words.capacity(),
+            ]);
+        }
+        sizes
+    }
+
+    /// Sequences as long as they may be, of tokens that all differ, in a batch that is full; with everything that the
+    /// sampler can be asked for.
+    #[test]
+    fn nothing_grows_under_requests_with_all_settings() {
+        let tiny = TinyLlama::write(1).expect("a temporary folder can be written");
+        let setup = Setup {
+            limits: Ahead::LIMITS,
+            threads: 2,
+            eos: vec![1, 2],
+        };
+        let mut engine: Engine<Ahead> = open(tiny.dir(), &setup);
+        let before = sizes(&engine.executor);
+        let vocab = u32::try_from(VOCAB).expect("a tiny vocabulary");
+        let request = |seed: u64, n: u32| Request {
+            prompt: (0..60).map(|token| token + 10).collect(),
+            sampling: SamplingParams {
+                n,
+                top_k: 100,
+                top_p: 0.9,
+                min_p: 0.01,
+                repetition_penalty: 1.5,
+                presence_penalty: 2.0,
+                frequency_penalty: 2.0,
+                logit_bias: (0..vocab).map(|token| (token, 0.5)).collect(),
+                // Those that were seen before are banned, so that the rest is chosen.
+                stop_token_ids: (0..128).map(|place| 10 + place % 60).collect(),
+                min_tokens: 36,
+                logprobs: Some(20),
+                processed_logprobs: true,
+                seed: Some(seed),
+                ..SamplingParams::default()
+            },
+            cache_salt: None,
+        };
+        let requests = [
+            (0, request(1, 1)),
+            (1, request(2, 2)),
+            (2, request(3, 1)),
+            (3, request(4, 4)),
+        ];
+        let (outputs, _) = serve(&mut engine, &requests);
+        let lengths: Vec<usize> = outputs
+            .iter()
+            .flatten()
+            .map(|output| output.tokens.len())
+            .collect();
+        assert_eq!(lengths, [36; 8]);
+        assert_eq!(sizes(&engine.executor), before);
     }
 }

@@ -128,13 +128,7 @@ impl<R: Recipe> Engine<R> {
             kv_heads: shape.kv_heads,
             head_dim: shape.head_dim,
         };
-        let capacity = Capacity {
-            rows: limits.max_batched_tokens,
-            seqs: limits.max_seqs,
-            logits_rows: limits.max_seqs,
-            table_rows: limits.max_seqs,
-            blocks_per_seq: limits.max_model_len.div_ceil(limits.block_size),
-        };
+        let capacity = Capacity::of(&limits, shape.vocab, eos.len());
         Ok(Self {
             executor: Executor::open(device, model, cache, capacity)?,
             scheduler: Scheduler::new(limits, blocks),

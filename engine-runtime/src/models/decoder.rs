@@ -16,14 +16,16 @@ use std::marker::PhantomData;
 
 use activations::{Activations, Widths};
 pub use family::Family;
-use forward::Pass;
+use forward::{Pass, head_layout};
 use load::Loader;
 use progress::Progress;
 use source::Source;
 
 use super::rope::angles;
 use super::shape::{self, Shape};
-use crate::backend::{Backend, DeviceError, Head, Norm, Projection, RopeTable, RouteWeights};
+use crate::backend::{
+    Backend, DeviceError, Head, Largest, Norm, Projection, RopeTable, RouteWeights,
+};
 use crate::batch::{Capacity, DeviceBatch};
 use crate::checkpoint::{Checkpoint, CheckpointError, Fit, LoadError};
 use crate::dtype::WeightFormat;
@@ -159,7 +161,13 @@ impl<R: Recipe, F: Family, S: Shape> Model<R> for Decoder<R, F, S> {
     }
 
     fn prepare(&mut self, device: &mut R::Backend, capacity: Capacity) -> Result<(), DeviceError> {
-        device.reserve_scratch(self.widths.scratch(capacity.rows));
+        let dims = self.dims();
+        device.reserve_scratch(&Largest {
+            rows: capacity.rows,
+            product: self.widths.scratch(capacity.rows),
+            heads: head_layout(&dims),
+            vocab: dims.vocab,
+        });
         self.activations = Some(Activations::alloc(device, self.widths, capacity)?);
         Ok(())
     }

@@ -17,6 +17,8 @@ pub const LOGIT_BIAS_ENTRIES: RangeInclusive<usize> = 0..=1024;
 pub const STOP_STRINGS: RangeInclusive<usize> = 0..=64;
 pub const STOP_STRING_BYTES: RangeInclusive<usize> = 1..=1024;
 pub const STOP_TOKENS: RangeInclusive<usize> = 0..=128;
+/// Logits that a request changes: those of its biases, and of its stop tokens while they would come too early.
+pub const EDITS: usize = *LOGIT_BIAS_ENTRIES.end() + *STOP_TOKENS.end();
 pub const CACHE_SALT_BYTES: RangeInclusive<usize> = 1..=256;
 
 /// Holds `value` against `range`; a NaN lies in no range.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::backend::{
     LogitEdit, NO_LOGPROBS, PROCESSED_LOGPROBS, RAW_LOGPROBS, SamplingRow, SeenToken,
 };
+use crate::batch::{Capacity, reserved};
 use crate::request::ValidatedRequest;
 use crate::sampler::{Seen, split_seed, uniform};
 
@@ -19,6 +20,17 @@ pub struct TableRows {
 }
 
 impl TableRows {
+    /// An empty table with room for all that `capacity` allows.
+    pub fn reserved(capacity: Capacity) -> Self {
+        let token = 1;
+        Self {
+            rows: reserved(capacity.table_rows, bytemuck::Zeroable::zeroed()),
+            seen: reserved(capacity.seen(), SeenToken { token, count: 1 }),
+            edits: reserved(capacity.edits(), LogitEdit { token, bias: 1.0 }),
+            wants_logprobs: reserved(capacity.table_rows, true),
+        }
+    }
+
     /// Empties it and keeps its memory.
     pub fn clear(&mut self) {
         let Self {

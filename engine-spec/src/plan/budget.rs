@@ -3,7 +3,7 @@
 //! Counted also for families and features that are not built yet, so that a fleet can be sized before its engines are
 //! there. An engine counts again when it opens a model, by the same lines.
 
-use engine_model::{Config, FeedForward};
+use engine_model::{Bytes, Config, FeedForward};
 use serde::Serialize;
 
 use super::{Answers, KvMemory};
@@ -75,6 +75,15 @@ impl Budget {
 
 /// Rows of logits that prompt logprobs are computed for at a time: a prompt's would not fit.
 const PROMPT_ROWS: u64 = 256;
+/// Logits that a request may change: 1024 biases, and 128 stop tokens while they would come too early.
+const EDITS: u64 = 1024 + 128;
+/// A CPU's memory has a step's input three times: as lists, as the words that they are packed into, and as its device's.
+const CPU_INPUTS: u64 = 3;
+/// Rows of queries, positions and heads that a CPU's attention takes together, and f32 numbers in two of the widest vectors.
+const ROWS: u64 = 32;
+const TILE: u64 = 64;
+const HEADS: u64 = 8;
+const VECTORS: u64 = 32;
 /// What a driver keeps of one captured launch, and the launches of a layer: estimates, since no driver says.
 const LAUNCH_BYTES: u64 = 8 << 10;
 const LAYER_LAUNCHES: u64 = 12;
@@ -310,9 +319,22 @@ impl Count<'_> {
         Some(Line {
             what: "scratch",
             bytes: rows.saturating_mul(widest).saturating_mul(4),
-            of: format!("{rows} tokens"),
+            // How many threads there will be is the machine's to say.
+            of: format!("{rows} tokens; each thread adds {}", Bytes(self.thread())),
             lower: Some(self.step()),
         })
+    }
+
+    /// What each thread of a CPU keeps: a task of attention, and a row of the sampler.
+    fn thread(&self) -> u64 {
+        let dims = &self.config.dims;
+        let (dim, vocab) = (wide(dims.head_dim), wide(dims.vocab));
+        let group = wide(dims.q_heads / dims.kv_heads.max(1));
+        let rows = ROWS.min(self.plan.limits.max_batched_tokens) * group;
+        let width = dim.next_multiple_of(VECTORS);
+        let attention = rows * (width + dim + 2) + TILE * (dim + width + HEADS);
+        // A weight, its rank, and a sum for every 128.
+        4 * attention + 12 * vocab + vocab / 16
     }
 
     /// Rows of logits in a step: one for each sequence, and one for each token that is drafted for it.
@@ -348,24 +370,33 @@ impl Count<'_> {
         })
     }
 
-    /// Ids, positions, slots and block tables, the sampler's rows, and what penalties have seen.
+    /// Ids, positions, slots and block tables, the sampler's rows, what penalties have seen, and what requests change.
     fn inputs(&self) -> Line {
         let limits = &self.plan.limits;
         let tokens = limits.max_batched_tokens.saturating_mul(4 * 4);
         let tables = limits
             .max_seqs
             .saturating_mul(limits.max_model_len.div_ceil(limits.block_size) * 4);
-        let seen = limits
+        // A token counts once, however often it was seen.
+        let seen = limits.max_model_len.min(wide(self.config.dims.vocab));
+        let pairs = limits
             .max_seqs
-            .saturating_mul(limits.max_model_len)
+            .saturating_mul(seen + EDITS)
             .saturating_mul(8);
         let rows = self.logits_rows().saturating_mul(256);
+        let all = [tables, pairs, rows];
+        let all = all.into_iter().fold(tokens, u64::saturating_add);
+        let copies = match self.plan.backend.kind() {
+            BackendKind::Cpu => CPU_INPUTS,
+            BackendKind::Cuda | BackendKind::Hip => 1,
+        };
         Line {
             what: "step inputs",
-            bytes: [tables, seen, rows]
-                .into_iter()
-                .fold(tokens, u64::saturating_add),
-            of: format!("{} sequences", limits.max_seqs),
+            bytes: all.saturating_mul(copies),
+            of: format!(
+                "{} sequences, each with penalties and biases",
+                limits.max_seqs
+            ),
             lower: Some("max-seqs or max-model-len"),
         }
     }

@@ -7,15 +7,15 @@
 
 mod tile;
 
-use std::cell::RefCell;
 use std::ops::Range;
 
 use super::cache::Cache;
 use super::isa::{Dot, Isa, Kernel};
+use super::lent::Lent;
 use super::memory::{Disjoint, Scratch};
 use super::pool::Pool;
 use super::rows::{load, store};
-use crate::backend::Heads;
+use crate::backend::{HeadLayout, Heads};
 use crate::dtype::Float;
 use tile::{MAX_HEADS, State, TILE, add_tile};
 
@@ -43,13 +43,16 @@ pub(super) struct Attention<'a, D> {
     pub heads: Heads,
 }
 
-thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+/// Bytes of a task's arrays, in steps of `rows` rows.
+pub(super) fn scratch<I: Isa>(rows: usize, heads: HeadLayout) -> usize {
+    let group = heads.q_heads.checked_div(heads.kv_heads).unwrap_or(0);
+    let lens = State::lens::<I>(rows.min(ROWS), group, heads.head_dim);
+    Scratch::bytes_for::<f32>(lens.iter().sum())
 }
 
 impl<D: Float> Attention<'_, D> {
     /// out [rows, layout.q_width()]
-    pub fn launch<I: Dot<D>>(self, isa: I, pool: &mut Pool, out: &mut [f32]) {
+    pub fn launch<I: Dot<D>>(self, isa: I, pool: &mut Pool, lent: &Lent, out: &mut [f32]) {
         let chunks = self.queries.max_query.div_ceil(ROWS);
         let seqs = self.queries.context_len.len();
         let heads = self.heads.layout.kv_heads;
@@ -67,7 +70,7 @@ impl<D: Float> Attention<'_, D> {
             if rows.is_empty() {
                 return;
             }
-            SCRATCH.with_borrow_mut(|scratch| {
+            lent.with(|kept| {
                 let work = Work {
                     call: self,
                     position: self.queries.context_len[seq] as usize - (end - rows.start),
@@ -76,6 +79,7 @@ impl<D: Float> Attention<'_, D> {
                     kv_head,
                     out,
                 };
+                let scratch = &mut kept.attention;
                 isa.enter(Task { work, scratch });
             });
         });

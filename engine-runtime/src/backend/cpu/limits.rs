@@ -39,7 +39,7 @@ impl<I: Isa> Cpu<I> {
         I: Dot<D>,
     {
         const GROUPS: usize = 1 << 20;
-        let (isa, threads) = (self.isa, self.threads());
+        let (isa, threads) = (self.isa, self.pool.threads());
         let time = best(|| {
             self.pool.run(threads, |_| {
                 let weights = [D::default(); 4 * super::isa::MAX_LANES];

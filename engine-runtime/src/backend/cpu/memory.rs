@@ -96,11 +96,17 @@ impl Scratch {
         self.0.len() * size_of::<Line>()
     }
 
+    /// Bytes that `len` elements take.
+    pub fn bytes_for<T>(len: usize) -> usize {
+        (len * size_of::<T>()).next_multiple_of(size_of::<Line>())
+    }
+
     /// Makes room for `bytes`, so that nothing up to it grows again.
     pub fn reserve(&mut self, bytes: usize) {
         let lines = bytes.div_ceil(size_of::<Line>());
         if self.0.len() < lines {
-            self.0.resize(lines, Line([0; 64]));
+            // Zeroes may be promised by the system and not given.
+            self.0.resize(lines, Line([1; 64]));
         }
     }
 

@@ -5,10 +5,10 @@
 //! how a sum is split. Between jobs workers spin for a moment, since a step launches hundreds of jobs, and then sleep.
 
 use std::any::Any;
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Barrier, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,16 @@ use crate::guard;
 
 /// How long an idle worker spins before it sleeps.
 const SPIN: Duration = Duration::from_micros(200);
+
+thread_local! {
+    static WORKER: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The calling thread's place in the pool whose task it runs: 0 is the thread that asked for the job, and each other
+/// has one below [`Pool::threads`].
+pub(super) fn worker() -> usize {
+    WORKER.get()
+}
 
 pub(super) struct Pool {
     shared: Arc<Shared>,
@@ -80,6 +90,7 @@ impl Pool {
             let thread = std::thread::Builder::new()
                 .name(format!("cpu-{worker}"))
                 .spawn(move || {
+                    WORKER.set(worker);
                     core.inspect(|core| machine::pin(*core));
                     shared.work();
                 })?;
@@ -119,6 +130,19 @@ impl Pool {
         if let Some(panic) = panic {
             resume_unwind(panic);
         }
+    }
+}
+
+impl Pool {
+    /// Runs `task` once on each thread.
+    pub fn run_on_each(&mut self, task: impl Fn() + Sync) {
+        let threads = self.threads();
+        let all = Barrier::new(threads);
+        self.run(threads, |_| {
+            // Nobody takes a second task before everybody has one.
+            all.wait();
+            task();
+        });
     }
 }
 

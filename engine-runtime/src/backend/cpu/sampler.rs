@@ -2,8 +2,6 @@
 //!
 //! A score that is not a number counts as minus infinity everywhere.
 
-use std::cell::RefCell;
-
 use super::exp::exp;
 use super::isa::{Isa, Kernel};
 use super::rows::{load, store};
@@ -12,25 +10,38 @@ use crate::backend::{LogitEdit, NO_TOKEN, SamplingRow, SeenToken};
 /// Scores whose weights are summed in f32; sums of such chunks are added in f64.
 const CHUNK: usize = 128;
 
-thread_local! {
-    static SCRATCH: RefCell<Weights> = RefCell::default();
-}
-
-/// Lends this thread's scratch. A kernel takes it as an argument and never borrows it itself: its vector operations
-/// would then stand in a closure, which is compiled without the instructions.
-pub(super) fn with_scratch<T>(work: impl FnOnce(&mut Weights) -> T) -> T {
-    SCRATCH.with_borrow_mut(work)
-}
-
 /// The weights exp(score - largest) of a row, and their sums by chunk.
 #[derive(Default)]
 pub(super) struct Weights {
     each: Vec<f32>,
     chunks: Vec<f64>,
+    /// Ranks, in whatever order; one more than there are scores.
     order: Vec<u64>,
 }
 
 impl Weights {
+    /// Bytes for rows of `vocab` scores.
+    pub fn bytes_for(vocab: usize) -> usize {
+        vocab * size_of::<f32>()
+            + vocab.div_ceil(CHUNK) * size_of::<f64>()
+            + (vocab + 1) * size_of::<u64>()
+    }
+
+    /// Makes room for rows of `vocab` scores, so that nothing up to it grows again.
+    pub fn reserve(&mut self, vocab: usize) {
+        // Zeroes may be promised by the system and not given.
+        self.each.resize(vocab, 1.0);
+        self.chunks.resize(vocab.div_ceil(CHUNK), 1.0);
+        self.order.resize(vocab + 1, 1);
+    }
+
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        self.each.capacity() * size_of::<f32>()
+            + self.chunks.capacity() * size_of::<f64>()
+            + self.order.capacity() * size_of::<u64>()
+    }
+
     /// The total. Where the largest is infinite, those that equal it share the weight.
     #[inline(always)]
     fn fill<I: Isa>(&mut self, isa: I, scores: &[f32], largest: f32) -> f64 {
@@ -287,7 +298,7 @@ impl<I: Isa> Kernel<I> for Logprobs<'_> {
         self.result[2] = rank;
         let pairs = self.result[3..].as_chunks_mut::<2>().0;
         let (given, missing) = pairs[..self.top].split_at_mut(self.top.min(scores.len()));
-        top(scores, given);
+        top(scores, given, &mut self.scratch.order);
         for pair in given {
             pair[1] = logprob(pair[0] as usize);
         }
@@ -296,8 +307,8 @@ impl<I: Isa> Kernel<I> for Logprobs<'_> {
 }
 
 /// Ids of the largest scores, in order, to the first of each pair.
-fn top(scores: &[f32], pairs: &mut [[u32; 2]]) {
-    let mut best: Vec<u64> = Vec::with_capacity(pairs.len() + 1);
+fn top(scores: &[f32], pairs: &mut [[u32; 2]], best: &mut Vec<u64>) {
+    best.clear();
     // No score below this comes in any more; an equal one has a higher id.
     let mut floor = f32::NEG_INFINITY;
     for (token, score) in scores.iter().enumerate() {
@@ -313,7 +324,7 @@ fn top(scores: &[f32], pairs: &mut [[u32; 2]]) {
             .map_or(f32::INFINITY, |last| scores[self::token(*last)]);
     }
     for (pair, rank) in pairs.iter_mut().zip(best) {
-        pair[0] = token(rank) as u32;
+        pair[0] = token(*rank) as u32;
     }
 }
 

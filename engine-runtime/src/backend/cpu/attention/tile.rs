@@ -31,15 +31,15 @@ pub(super) struct State<'s> {
     pub(super) weights: &'s mut [f32],
 }
 
+fn width<I: Isa>(dim: usize) -> usize {
+    dim.next_multiple_of(2 * I::LANES)
+}
+
 impl<'s> State<'s> {
-    pub(super) fn new<I: Isa>(
-        scratch: &'s mut Scratch,
-        rows: usize,
-        group: usize,
-        dim: usize,
-    ) -> Self {
-        let width = dim.next_multiple_of(2 * I::LANES);
-        let lens = [
+    /// Elements of `sums`, `keys`, `values`, `weights`, `queries`, `largest` and `totals`.
+    pub(super) fn lens<I: Isa>(rows: usize, group: usize, dim: usize) -> [usize; 7] {
+        let width = width::<I>(dim);
+        [
             rows * group * width,
             dim * TILE,
             TILE * width,
@@ -47,7 +47,16 @@ impl<'s> State<'s> {
             rows * group * dim,
             rows * group,
             rows * group,
-        ];
+        ]
+    }
+
+    pub(super) fn new<I: Isa>(
+        scratch: &'s mut Scratch,
+        rows: usize,
+        group: usize,
+        dim: usize,
+    ) -> Self {
+        let lens = Self::lens::<I>(rows, group, dim);
         let mut rest = scratch.take::<f32>(lens.iter().sum());
         let [sums, keys, values, weights, queries, largest, totals] = lens.map(|len| {
             let (part, behind) = std::mem::take(&mut rest).split_at_mut(len);
@@ -59,7 +68,7 @@ impl<'s> State<'s> {
         largest.fill(f32::NEG_INFINITY);
         totals.fill(0.0);
         Self {
-            width,
+            width: width::<I>(dim),
             queries,
             largest,
             totals,

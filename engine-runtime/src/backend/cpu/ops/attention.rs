@@ -53,7 +53,7 @@ impl<I: Dot<D>, D: Float> Attention<Plain<D>> for Cpu<I> {
             queries,
             heads,
         };
-        call.launch(self.isa, &mut self.pool, out.get_mut());
+        call.launch(self.isa, &mut self.pool, &self.lent, out.get_mut());
         Ok(())
     }
 }

@@ -16,18 +16,16 @@ impl<I: Isa> Sampling for Cpu<I> {
         let (logits, settings, vocab) = (logits.get(), table.rows.get(), table.vocab);
         let (seen, edits) = (table.seen.get(), table.edits.get());
         let scores = Disjoint::new(scores.get_mut());
-        self.each_row(settings.len(), vocab, |isa, row| {
+        self.each_row_with(settings.len(), vocab, |isa, row, kept| {
             let settings = &settings[row];
-            sampler::with_scratch(|scratch| {
-                isa.enter(sampler::Process {
-                    row: settings,
-                    seen,
-                    edits,
-                    logits: &logits[settings.logits_row as usize * vocab..][..vocab],
-                    // SAFETY: each row is one task's.
-                    scores: unsafe { scores.slice(row * vocab, vocab) },
-                    scratch,
-                });
+            isa.enter(sampler::Process {
+                row: settings,
+                seen,
+                edits,
+                logits: &logits[settings.logits_row as usize * vocab..][..vocab],
+                // SAFETY: each row is one task's.
+                scores: unsafe { scores.slice(row * vocab, vocab) },
+                scratch: &mut kept.weights,
             });
         });
         Ok(())
@@ -42,13 +40,11 @@ impl<I: Isa> Sampling for Cpu<I> {
     ) -> Result<(), DeviceError> {
         let (scores, settings, vocab) = (scores.get(), table.rows.get(), table.vocab);
         let results = Disjoint::new(results.get_mut());
-        self.each_row(settings.len(), vocab, |isa, row| {
-            let token = sampler::with_scratch(|scratch| {
-                isa.enter(sampler::Sample {
-                    row: &settings[row],
-                    scores: &scores[row * vocab..(row + 1) * vocab],
-                    scratch,
-                })
+        self.each_row_with(settings.len(), vocab, |isa, row, kept| {
+            let token = isa.enter(sampler::Sample {
+                row: &settings[row],
+                scores: &scores[row * vocab..(row + 1) * vocab],
+                scratch: &mut kept.weights,
             });
             // SAFETY: each row is one task's.
             let result = unsafe { results.slice(row * stride, 1) };
@@ -68,21 +64,19 @@ impl<I: Isa> Sampling for Cpu<I> {
         let (logits, scores) = (logits.get(), scores.get());
         let (settings, vocab) = (table.rows.get(), table.vocab);
         let results = Disjoint::new(results.get_mut());
-        self.each_row(settings.len(), vocab, |isa, row| {
+        self.each_row_with(settings.len(), vocab, |isa, row, kept| {
             let settings = &settings[row];
             let (source, source_row) = match settings.logprobs {
                 NO_LOGPROBS => return,
                 RAW_LOGPROBS => (logits, settings.logits_row as usize),
                 _ => (scores, row),
             };
-            sampler::with_scratch(|scratch| {
-                isa.enter(sampler::Logprobs {
-                    scores: &source[source_row * vocab..(source_row + 1) * vocab],
-                    top: settings.top_logprobs as usize,
-                    // SAFETY: each row is one task's.
-                    result: unsafe { results.slice(row * stride, stride) },
-                    scratch,
-                });
+            isa.enter(sampler::Logprobs {
+                scores: &source[source_row * vocab..(source_row + 1) * vocab],
+                top: settings.top_logprobs as usize,
+                // SAFETY: each row is one task's.
+                result: unsafe { results.slice(row * stride, stride) },
+                scratch: &mut kept.weights,
             });
         });
         Ok(())
