@@ -324,7 +324,7 @@ fn configs_are_refused_by_field() {
         (
             "rope_theta",
             json!(0),
-            "`rope_theta` must be a number above 0",
+            "`rope_theta` must be a number above 1",
         ),
         (
             "rope_scaling",
