@@ -344,7 +344,7 @@ fn configs_are_refused_by_field() {
         (
             "rope_scaling",
             json!({"rope_type": "linear", "factor": -1}),
-            "`rope_scaling.factor` must be a number above 0",
+            "`rope_scaling.factor` must be a number from 1e-6",
         ),
         (
             "rope_scaling",
