@@ -15,7 +15,9 @@ equal. Greedy tokens may part only at a near tie, where transformers' best two
 logits are closer than 2e-4 and either choice is right; such cases are counted.
 In bf16 and f16 (only on files of that type), logits within the share of the
 largest logit that ROUNDING in tiny_checkpoints.py states; greedy tokens are
-reported, not judged, since rounding may choose otherwise.
+reported, not judged, since rounding may choose otherwise. So are logits of models
+with experts, where rounding may send a row to another expert: there only f32 is
+judged here, and the goldens, whose routes are clear, judge the rounded types.
 
     tools/compare_transformers.py --cases 24 --seed $RANDOM
 
@@ -97,7 +99,7 @@ def main() -> None:
             for backend in backends:
                 for dtype in dict.fromkeys(["f32", checkpoint.dtype]):
                     answer = run(binary, Path(folder), backend, dtype, inputs)
-                    result = judge(dtype, known, answer)
+                    result = judge(checkpoint.family, dtype, known, answer)
                     failed += not result.passed()
                     near_ties += result.near_ties
                     print_row(number, checkpoint, backend, result)
@@ -186,7 +188,7 @@ def run(binary: Path, folder: Path, backend: str, dtype: str, inputs: list[list[
     return safetensors.torch.load_file(out)
 
 
-def judge(dtype: str, known: list[Reference], answer: dict[str, torch.Tensor]) -> Result:
+def judge(family: str, dtype: str, known: list[Reference], answer: dict[str, torch.Tensor]) -> Result:
     largest = max(float(r.logits.abs().max()) for r in known)
     difference, equal, near_ties, parted = 0.0, 0, 0, 0
     for i, expected in enumerate(known):
@@ -207,7 +209,9 @@ def judge(dtype: str, known: list[Reference], answer: dict[str, torch.Tensor]) -
             near_ties += 1
         else:
             parted += 1
-    bound = bounds(largest)[dtype]
+    may_route_otherwise = family == "qwen3_moe" and dtype != "f32"
+    # Anything finite, so that a NaN is still a failure.
+    bound = sys.float_info.max if may_route_otherwise else bounds(largest)[dtype]
     return Result(dtype, difference, bound, equal, GREEDY_STEPS * len(known), near_ties, parted)
 
 
