@@ -4,7 +4,7 @@
 //! Every engine needs [`Pointwise`] and [`Sampling`]; [`Linear`] is there for a format of the linear layers' weights,
 //! [`Head`] for one of embedding and output head, [`Attention`] for one of the KV cache. What only a part of an engine
 //! needs is a trait of its own, which that part demands: [`CopyBlocks`]. Knowing one backend is knowing all: each
-//! implements exactly these, and `tests/conformance.rs` holds every op of every backend against the `reference` one.
+//! implements exactly these, and `tests/suite/conformance.rs` holds every op of every backend against the `reference` one.
 //!
 //! Every op is *launched*: it may return before it has run, and nothing above this trait may look at device memory
 //! except through [`Backend::fetch`] and [`Backend::wait`]. That is how a GPU works; the `reference` backend

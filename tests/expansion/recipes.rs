@@ -42,6 +42,6 @@ pub fn hold(profile: &str, expanded: &str) {
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         committed == expanded,
-        "tests/recipes/{profile}.rs is stale: run LATHE_BLESS=1 cargo test -p engine-macros"
+        "tests/recipes/{profile}.rs is stale: run LATHE_BLESS=1 cargo test --test expansion"
     );
 }

@@ -5,7 +5,7 @@ use engine_runtime::backend::{DeviceError, ExpertInput, Head, Linear, Projection
 use engine_runtime::dtype::{Dense, Float, HostMatrix, HostValues};
 
 use super::inputs::{Random, Stored};
-use crate::{Formats, THREADS, assert_close, assert_same_bits, get, put};
+use super::{Formats, THREADS, assert_close, assert_same_bits, get, put};
 
 /// out [rows, outputs] on a device.
 pub(super) fn product<D: Float, B: Formats<D>>(

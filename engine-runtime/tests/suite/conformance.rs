@@ -3,14 +3,12 @@
 //! Each backend runs the same tests under its own name. One whose instructions this machine lacks is reported as
 //! skipped. Tolerances are stated where they are used: f32 sums against f64 sums, and what a format rounds away.
 
-mod conformance {
-    pub mod attention;
-    pub mod inputs;
-    pub mod matmul;
-    pub mod rows;
-    pub mod sampler;
-    pub mod sizes;
-}
+mod attention;
+mod inputs;
+mod matmul;
+mod rows;
+mod sampler;
+mod sizes;
 
 use engine_runtime::backend::cpu::{Cpu, Portable};
 use engine_runtime::backend::reference::Reference;
@@ -119,55 +117,55 @@ macro_rules! suites {
 
             #[test]
             fn norms() {
-                conformance::rows::norms_agree::<B>();
+                rows::norms_agree::<B>();
             }
             #[test]
             fn rope() {
-                conformance::rows::rope_agrees::<B>();
+                rows::rope_agrees::<B>();
             }
             #[test]
             fn gates() {
-                conformance::rows::gates_agree::<B>();
+                rows::gates_agree::<B>();
             }
             #[test]
             fn gather_rows() {
-                conformance::rows::gather_rows_agrees::<B>();
+                rows::gather_rows_agrees::<B>();
             }
             #[test]
             fn route() {
-                conformance::rows::routes_agree::<B>();
+                rows::routes_agree::<B>();
             }
             #[test]
             fn combine() {
-                conformance::rows::combine_agrees::<B>();
+                rows::combine_agrees::<B>();
             }
             #[test]
             fn advance() {
-                conformance::rows::advance_agrees::<B>();
+                rows::advance_agrees::<B>();
             }
             #[test]
             fn rows_are_batch_invariant() {
-                conformance::rows::are_batch_invariant::<B>();
+                rows::are_batch_invariant::<B>();
             }
             #[test]
             fn process_logits() {
-                conformance::sampler::process_agrees::<B>();
+                sampler::process_agrees::<B>();
             }
             #[test]
             fn sample() {
-                conformance::sampler::sample_agrees::<B>();
+                sampler::sample_agrees::<B>();
             }
             #[test]
             fn logprobs() {
-                conformance::sampler::logprobs_agree::<B>();
+                sampler::logprobs_agree::<B>();
             }
             #[test]
             fn sampler_is_batch_invariant() {
-                conformance::sampler::is_batch_invariant::<B>();
+                sampler::is_batch_invariant::<B>();
             }
             #[test]
             fn a_vocabulary_of_152k() {
-                conformance::sizes::a_vocabulary_of_152k::<B>();
+                sizes::a_vocabulary_of_152k::<B>();
             }
             $(
                 mod $format {
@@ -177,63 +175,63 @@ macro_rules! suites {
 
                     #[test]
                     fn matmul() {
-                        conformance::matmul::agrees::<D, B>();
+                        matmul::agrees::<D, B>();
                     }
                     #[test]
                     fn matmul_is_batch_invariant() {
-                        conformance::matmul::is_batch_invariant::<D, B>();
+                        matmul::is_batch_invariant::<D, B>();
                     }
                     #[test]
                     fn experts() {
-                        conformance::matmul::experts_agree::<D, B>();
+                        matmul::experts_agree::<D, B>();
                     }
                     #[test]
                     fn experts_are_batch_invariant() {
-                        conformance::matmul::experts_are_batch_invariant::<D, B>();
+                        matmul::experts_are_batch_invariant::<D, B>();
                     }
                     #[test]
                     fn wrong_experts_are_refused() {
-                        conformance::matmul::wrong_experts_are_refused::<D, B>();
+                        matmul::wrong_experts_are_refused::<D, B>();
                     }
                     #[test]
                     fn embed() {
-                        conformance::rows::embed_agrees::<D, B>();
+                        rows::embed_agrees::<D, B>();
                     }
                     #[test]
                     fn wrong_indices_are_refused() {
-                        conformance::rows::wrong_indices_are_refused::<D, B>();
+                        rows::wrong_indices_are_refused::<D, B>();
                     }
                     #[test]
                     fn attention() {
-                        conformance::attention::agrees::<D, B>();
+                        attention::agrees::<D, B>();
                     }
                     #[test]
                     fn windows() {
-                        conformance::attention::windows_agree::<D, B>();
+                        attention::windows_agree::<D, B>();
                     }
                     #[test]
                     fn attention_is_batch_invariant() {
-                        conformance::attention::is_batch_invariant::<D, B>();
+                        attention::is_batch_invariant::<D, B>();
                     }
                     #[test]
                     fn windows_are_batch_invariant() {
-                        conformance::attention::windows_are_batch_invariant::<D, B>();
+                        attention::windows_are_batch_invariant::<D, B>();
                     }
                     #[test]
                     fn copy_blocks() {
-                        conformance::attention::copied_blocks_are_read::<D, B>();
+                        attention::copied_blocks_are_read::<D, B>();
                     }
                     #[test]
                     fn tangled_batches_are_refused() {
-                        conformance::attention::tangled_batches_are_refused::<D, B>();
+                        attention::tangled_batches_are_refused::<D, B>();
                     }
                     #[test]
                     fn a_context_of_many_tiles() {
-                        conformance::sizes::a_context_of_many_tiles::<D, B>();
+                        sizes::a_context_of_many_tiles::<D, B>();
                     }
                     #[test]
                     fn a_matrix_beyond_the_caches() {
-                        conformance::sizes::a_matrix_beyond_the_caches::<D, B>();
+                        sizes::a_matrix_beyond_the_caches::<D, B>();
                     }
                 }
             )+

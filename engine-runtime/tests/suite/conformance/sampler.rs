@@ -7,7 +7,7 @@ use engine_runtime::backend::{
 };
 
 use super::inputs::Random;
-use crate::{Staged, Subject, THREADS, assert_close, assert_same_bits, get, put};
+use super::{Staged, Subject, THREADS, assert_close, assert_same_bits, get, put};
 
 /// A batch of logits with the settings of each row.
 pub(super) struct Case {

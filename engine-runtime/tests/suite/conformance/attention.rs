@@ -7,7 +7,7 @@ use engine_runtime::backend::{
 use engine_runtime::dtype::{Float, Plain};
 
 use super::inputs::Random;
-use crate::{Formats, Staged, THREADS, assert_close, assert_same_bits, get, put};
+use super::{Formats, Staged, THREADS, assert_close, assert_same_bits, get, put};
 
 const SCALE: f32 = 0.3;
 const LAYER: usize = 1;

@@ -7,54 +7,23 @@ use std::time::Duration;
 
 use engine_runtime::Engine;
 use engine_runtime::backend::reference::Reference;
-use engine_runtime::dtype::Dense;
 use engine_runtime::engine::{Clock, EngineOptions, Event, FinishReason, StopReason, Times};
 use engine_runtime::model::Model;
 use engine_runtime::models::Llama;
-use engine_runtime::parts::{Chunked, Hashed, Off, Top, Whole};
 use engine_runtime::recipe::{KvMemory, Limits};
 use engine_runtime::request::{Request, RequestError, SamplingParams};
 use engine_runtime::sampler::split_seed;
 use engine_runtime::testing::serve::{Output, Setup, alone, open, open_queue, serve};
 use engine_runtime::testing::tiny::{KV_ELEMENTS, TinyLlama};
 
-const LIMITS: Limits = Limits {
-    max_model_len: 64,
-    max_seqs: 4,
-    max_batched_tokens: 64,
-    block_size: 4,
-    kv_memory: KvMemory::Needed,
-};
-
-engine_runtime::recipe! {
-    Plain {
-        backend: Reference,
-        weights: Dense<f32>,
-        model: Llama<Self>,
-        prefill: Whole,
-        prefix: Off,
-        logprobs: Off,
-        limits: LIMITS,
-    }
-}
-
-engine_runtime::recipe! {
-    Everything {
-        backend: Reference,
-        weights: Dense<f32>,
-        model: Llama<Self>,
-        prefill: Chunked,
-        prefix: Hashed,
-        logprobs: Top,
-        limits: LIMITS,
-        CHUNKED_PREFILL: ChunkedPrefillSettings { tokens: 64 },
-        LOGPROBS: LogprobsSettings { max: 5 },
-    }
-}
+use crate::recipes::{All, LIMITS, Plain};
 
 fn setup() -> Setup {
     Setup {
-        limits: LIMITS,
+        limits: Limits {
+            max_seqs: 4,
+            ..LIMITS
+        },
         threads: 1,
         eos: vec![2],
     }
@@ -82,7 +51,7 @@ fn sampled(seed: u64, max_tokens: u32) -> SamplingParams {
 }
 
 fn one(request: &Request) -> Output {
-    alone::<Everything>(model().dir(), &setup(), request).remove(0)
+    alone::<All>(model().dir(), &setup(), request).remove(0)
 }
 
 #[test]
@@ -112,7 +81,7 @@ fn n_sequences_are_n_requests_with_the_split_seeds() {
         ..sampled(5, 8)
     };
     let together = request(10..20, sampling.clone());
-    let together = alone::<Everything>(model.dir(), &setup(), &together);
+    let together = alone::<All>(model.dir(), &setup(), &together);
     for (index, output) in (0..).zip(&together) {
         let single = SamplingParams {
             n: 1,
@@ -280,8 +249,8 @@ fn what_is_not_built_is_refused() {
 #[test]
 fn a_cancelled_request_gives_its_blocks_back_and_ends() {
     let model = model();
-    let mut engine = open::<Everything>(model.dir(), &setup());
-    let submit = |engine: &mut Engine<Everything>, first: u32| {
+    let mut engine = open::<All>(model.dir(), &setup());
+    let submit = |engine: &mut Engine<All>, first: u32| {
         let request = request(first..first + 9, sampled(1, 20));
         let request = engine.validate(request, 0).unwrap();
         engine.submit(request).unwrap()
@@ -335,7 +304,7 @@ fn a_small_pool_preempts_and_changes_nothing() {
 #[test]
 fn cached_prefixes_are_found_and_counted() {
     let model = model();
-    let mut engine = open::<Everything>(model.dir(), &setup());
+    let mut engine = open::<All>(model.dir(), &setup());
     let first = [(0, request(0..16, sampled(1, 4)))];
     let (_, stats) = serve(&mut engine, &first);
     assert_eq!(stats.cached_tokens, 0);
@@ -421,8 +390,8 @@ fn limits_are_held_against_the_profile_and_each_other() {
     type Change = fn(&mut Limits);
     let cases: [(Change, &str); 6] = [
         (
-            |limits| limits.max_seqs = 5,
-            "max_seqs is 5; the profile `Plain` was built for 4 at most",
+            |limits| limits.max_seqs = 7,
+            "max_seqs is 7; the profile `Plain` was built for 6 at most",
         ),
         (
             |limits| limits.block_size = 0,

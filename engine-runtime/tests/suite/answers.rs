@@ -1,65 +1,31 @@
 //! Several answers to one prompt, and steps that run ahead of their output: neither changes a bit of what a request
 //! gives alone.
 
-#[path = "verdicts/traffic.rs"]
-mod traffic;
-
-use engine_runtime::backend::reference::Reference;
-use engine_runtime::dtype::Dense;
 use engine_runtime::engine::{Event, Stats};
-use engine_runtime::models::Llama;
-use engine_runtime::parts::{Chunked, Hashed, Off, Top, Whole};
 use engine_runtime::recipe::{KvMemory, Limits, Recipe};
 use engine_runtime::request::{Request, SamplingParams};
 use engine_runtime::sampler::split_seed;
-use engine_runtime::testing::OneStepAhead;
 use engine_runtime::testing::serve::{Output, Setup, alone, open, serve};
 use engine_runtime::testing::tiny::{KV_ELEMENTS, TinyLlama};
 use proptest::prelude::*;
 
-use traffic::{Ask, MAX_OUTPUT, MAX_PROMPT, Traffic, random_traffic};
+use crate::recipes::{BLOCK, LIMITS};
+use crate::traffic::{Ask, MAX_OUTPUT, MAX_PROMPT, Traffic, random_traffic};
 
-const BLOCK: usize = 4;
-
-const LIMITS: Limits = Limits {
-    max_model_len: 64,
-    max_seqs: 4,
-    max_batched_tokens: 64,
-    block_size: BLOCK,
-    kv_memory: KvMemory::Needed,
-};
-
-macro_rules! combination {
-    ($name:ident, $prefill:ty, $prefix:ty $(, $output:ty)?) => {
-        engine_runtime::recipe! {
-            $name {
-                backend: Reference,
-                weights: Dense<f32>,
-                model: Llama<Self>,
-                prefill: $prefill,
-                prefix: $prefix,
-                logprobs: Top,
-                $(output: $output,)?
-                limits: LIMITS,
-                CHUNKED_PREFILL: ChunkedPrefillSettings { tokens: 64 },
-                LOGPROBS: LogprobsSettings { max: 5 },
-            }
-        }
-    };
-}
-
-combination!(Base, Whole, Off);
-combination!(Cutting, Chunked, Off);
-combination!(Keeping, Whole, Hashed);
-combination!(Both, Chunked, Hashed);
-combination!(AheadBase, Whole, Off, OneStepAhead);
-combination!(AheadBoth, Chunked, Hashed, OneStepAhead);
+/// All of these report logprobs.
+type Base = crate::recipes::Logprobs;
+type Cutting = crate::recipes::ChunksLogprobs;
+type Keeping = crate::recipes::PrefixesLogprobs;
+type Both = crate::recipes::All;
+type AheadBase = crate::recipes::LogprobsAhead;
+type AheadBoth = crate::recipes::AllAhead;
 
 /// Room for `blocks` blocks, and steps of `tokens` tokens.
 fn setup(blocks: usize, tokens: usize) -> Setup {
     let bytes = blocks * BLOCK * KV_ELEMENTS * size_of::<f32>();
     Setup {
         limits: Limits {
+            max_seqs: 4,
             max_batched_tokens: tokens,
             kv_memory: KvMemory::Bytes(bytes as u64),
             ..LIMITS

@@ -1,57 +1,21 @@
 //! Requests that come and go at any time: nobody else notices, and no block and no request is lost.
 
-#[path = "verdicts/traffic.rs"]
-mod traffic;
-
 use std::collections::BTreeMap;
 
-use engine_runtime::backend::reference::Reference;
-use engine_runtime::dtype::Dense;
 use engine_runtime::engine::{Event, FinishReason, RequestId};
-use engine_runtime::models::Llama;
-use engine_runtime::parts::{Chunked, Hashed, Top};
 use engine_runtime::recipe::{KvMemory, Limits, Recipe};
-use engine_runtime::testing::OneStepAhead;
 use engine_runtime::testing::serve::{Setup, alone, open};
 use engine_runtime::testing::tiny::{KV_ELEMENTS, TinyLlama};
 use proptest::prelude::*;
 
-use traffic::{Ask, MAX_LOGPROBS, MAX_OUTPUT, MAX_PROMPT, Traffic, random_traffic};
-
-const BLOCK: usize = 4;
+use crate::recipes::{All, AllAhead, BLOCK, LIMITS};
+use crate::traffic::{Ask, MAX_OUTPUT, MAX_PROMPT, Traffic, random_traffic};
 
 /// Blocks that hold one request of the traffic, and little more.
 const BLOCKS: usize = (MAX_PROMPT + MAX_OUTPUT as usize).div_ceil(BLOCK) + 3;
 
-const LIMITS: Limits = Limits {
-    max_model_len: 64,
-    max_seqs: 4,
-    max_batched_tokens: 12,
-    block_size: BLOCK,
-    kv_memory: KvMemory::Bytes((BLOCKS * BLOCK * KV_ELEMENTS * size_of::<f32>()) as u64),
-};
-
-macro_rules! everything {
-    ($name:ident $(, $output:ty)?) => {
-        engine_runtime::recipe! {
-            $name {
-                backend: Reference,
-                weights: Dense<f32>,
-                model: Llama<Self>,
-                prefill: Chunked,
-                prefix: Hashed,
-                logprobs: Top,
-                $(output: $output,)?
-                limits: LIMITS,
-                CHUNKED_PREFILL: ChunkedPrefillSettings { tokens: 12 },
-                LOGPROBS: LogprobsSettings { max: MAX_LOGPROBS as usize },
-            }
-        }
-    };
-}
-
-everything!(Everything);
-everything!(Ahead, OneStepAhead);
+const KV_MEMORY: KvMemory =
+    KvMemory::Bytes((BLOCKS * BLOCK * KV_ELEMENTS * size_of::<f32>()) as u64);
 
 /// What one sequence has said, and how it ended.
 type Heard = BTreeMap<(RequestId, u32), (Vec<u32>, Option<FinishReason>)>;
@@ -83,7 +47,12 @@ fn hear(events: Vec<Event>, heard: &mut Heard) {
 fn check<R: Recipe>(traffic: &Traffic, cancels: &[Option<usize>]) {
     let model = TinyLlama::write(17).expect("the temporary directory can be written");
     let setup = Setup {
-        limits: LIMITS,
+        limits: Limits {
+            max_seqs: 4,
+            max_batched_tokens: 12,
+            kv_memory: KV_MEMORY,
+            ..LIMITS
+        },
         threads: 1,
         eos: vec![3],
     };
@@ -110,7 +79,7 @@ fn check<R: Recipe>(traffic: &Traffic, cancels: &[Option<usize>]) {
     assert_eq!(stats.cancelled as usize, cancelled.len());
     assert_eq!(stats.completed as usize, traffic.len() - cancelled.len());
     for (index, id) in ids {
-        let alone = alone::<Everything>(model.dir(), &setup, &traffic[index].1);
+        let alone = alone::<All>(model.dir(), &setup, &traffic[index].1);
         for (sequence, alone) in (0..).zip(alone) {
             let (tokens, reason) = &heard[&(id, sequence)];
             if *reason == Some(FinishReason::Abort) {
@@ -138,7 +107,7 @@ proptest! {
         for ((_, request), n) in traffic.iter_mut().zip(answers) {
             request.sampling.n = n;
         }
-        check::<Everything>(&traffic, &cancels);
-        check::<Ahead>(&traffic, &cancels);
+        check::<All>(&traffic, &cancels);
+        check::<AllAhead>(&traffic, &cancels);
     }
 }

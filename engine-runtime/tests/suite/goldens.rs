@@ -5,9 +5,7 @@
 //! of that is the bound. `LATHE_BLESS=1` measures anew, and never beyond the bound in the golden file,
 //! which is a share of its largest logit (see `ROUNDING` in `tools/tiny_checkpoints.py`).
 
-mod goldens {
-    pub mod rounding;
-}
+mod rounding;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +21,7 @@ use engine_runtime::testing::{Solo, device};
 use engine_runtime::{KvMemory, Limits, Recipe};
 use safetensors::SafeTensors;
 
-use goldens::rounding::Rounding;
+use rounding::Rounding;
 
 const LIMITS: Limits = Limits {
     max_model_len: 256,

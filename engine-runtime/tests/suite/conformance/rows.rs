@@ -7,7 +7,7 @@ use engine_runtime::backend::{
 use engine_runtime::dtype::{Dense, Float};
 
 use super::inputs::{Random, Stored};
-use crate::{Formats, Staged, Subject, THREADS, assert_close, assert_same_bits, get, put};
+use super::{Formats, Staged, Subject, THREADS, assert_close, assert_same_bits, get, put};
 
 const EPS: f32 = 1e-5;
 const LAYOUTS: [HeadLayout; 3] = [

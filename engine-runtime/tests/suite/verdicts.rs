@@ -6,9 +6,6 @@
 //! this machine lacks is reported as skipped. What a proof must have seen happens by construction, and random traffic
 //! comes on top.
 
-#[path = "verdicts/traffic.rs"]
-mod traffic;
-
 use std::any::TypeId;
 
 use engine_runtime::backend::DeviceOptions;
@@ -16,7 +13,7 @@ use engine_runtime::backend::DeviceOptions;
 use engine_runtime::backend::cpu::{Avx2, Avx512, Avx512Bf16};
 use engine_runtime::backend::cpu::{Cpu, Portable};
 use engine_runtime::backend::reference::Reference;
-use engine_runtime::dtype::{BF16, CacheFormat, Dense, F16, F32};
+use engine_runtime::dtype::{BF16, CacheFormat, Dense, F16};
 use engine_runtime::engine::Stats;
 use engine_runtime::parts::{Chunked, Hashed, Off, Prefill, Top, Whole};
 use engine_runtime::proves;
@@ -29,50 +26,28 @@ use engine_runtime::testing::{Solo, device};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-use traffic::{Ask, MAX_LOGPROBS, MAX_OUTPUT, MAX_PROMPT, Traffic, random_traffic};
-
-const BLOCK: usize = 4;
-
-/// What the recipes are built for; a scenario stays below.
-const LIMITS: Limits = Limits {
-    max_model_len: 64,
-    max_seqs: 6,
-    max_batched_tokens: 64,
-    block_size: BLOCK,
-    kv_memory: KvMemory::Needed,
-};
+use crate::recipes::{BLOCK, LIMITS, combination};
+use crate::traffic::{Ask, MAX_LOGPROBS, MAX_OUTPUT, MAX_PROMPT, Traffic, random_traffic};
 
 /// The least blocks that hold any request of the traffic.
 const LEAST_BLOCKS: usize = (MAX_PROMPT + MAX_OUTPUT as usize).div_ceil(BLOCK);
 
-/// One combination of the three features on one backend.
-macro_rules! combination {
-    ($name:ident, $backend:ty, $weights:ty, $prefill:ty, $prefix:ty, $logprobs:ty) => {
-        engine_runtime::recipe! {
-            pub $name {
-                backend: $backend,
-                weights: $weights,
-                model: engine_runtime::models::Llama<Self>,
-                prefill: $prefill,
-                prefix: $prefix,
-                logprobs: $logprobs,
-                limits: LIMITS,
-                CHUNKED_PREFILL: ChunkedPrefillSettings { tokens: 64 },
-                LOGPROBS: LogprobsSettings { max: 5 },
-            }
-        }
-    };
-}
-
 /// Engines are what this file costs: each is compiled for its backend. So a pair has engines of its own on the reference
 /// backend alone, and elsewhere the one with everything on runs it.
-macro_rules! pairs {
+macro_rules! engines {
+    // Those of the reference backend, which other files run as well.
     (apart, $backend:ty, $weights:ty) => {
-        combination!(ChunksPrefixes, $backend, $weights, Chunked, Hashed, Off);
-        combination!(ChunksLogprobs, $backend, $weights, Chunked, Off, Top);
-        combination!(PrefixesLogprobs, $backend, $weights, Whole, Hashed, Top);
+        use crate::recipes::{
+            All, Chunks, ChunksLogprobs, ChunksPrefixes, Logprobs, Plain, Prefixes,
+            PrefixesLogprobs,
+        };
     };
     (together, $backend:ty, $weights:ty) => {
+        combination!(Plain, $backend, $weights, Whole, Off, Off);
+        combination!(Chunks, $backend, $weights, Chunked, Off, Off);
+        combination!(Prefixes, $backend, $weights, Whole, Hashed, Off);
+        combination!(Logprobs, $backend, $weights, Whole, Off, Top);
+        combination!(All, $backend, $weights, Chunked, Hashed, Top);
         type ChunksPrefixes = All;
         type ChunksLogprobs = All;
         type PrefixesLogprobs = All;
@@ -87,12 +62,7 @@ macro_rules! backends {
         mod $name {
             use super::*;
 
-            combination!(Plain, $backend, $weights, Whole, Off, Off);
-            combination!(Chunks, $backend, $weights, Chunked, Off, Off);
-            combination!(Prefixes, $backend, $weights, Whole, Hashed, Off);
-            combination!(Logprobs, $backend, $weights, Whole, Off, Top);
-            combination!(All, $backend, $weights, Chunked, Hashed, Top);
-            pairs!($pairs, $backend, $weights);
+            engines!($pairs, $backend, $weights);
 
             #[test]
             fn chunked_prefill_on_cpu() {
@@ -145,7 +115,7 @@ macro_rules! backends {
 }
 
 backends! {
-    reference: Reference, Dense<F32>, pairs apart;
+    reference: Reference, Dense<f32>, pairs apart;
     portable: Cpu<Portable>, Dense<F16>, pairs together;
     #[cfg(target_arch = "x86_64")]
     avx2: Cpu<Avx2>, Dense<BF16>, pairs together;

@@ -35,7 +35,7 @@ fn every_family_that_is_built_has_its_model() {
 
 #[test]
 fn a_model_has_the_name_that_recipes_use() {
-    let models = include_str!("../src/models.rs");
+    let models = include_str!("../../src/models.rs");
     for family in ModelFamily::ALL {
         if let Some(code) = family.code() {
             let named = format!("::{};", code.name());

@@ -11,7 +11,7 @@ use super::attention;
 use super::inputs::{Random, Stored};
 use super::matmul;
 use super::sampler;
-use crate::{Formats, Subject, THREADS, assert_close, assert_same_bits};
+use super::{Formats, Subject, THREADS, assert_close, assert_same_bits};
 
 /// A prompt of 700 positions, in two pieces and then token by token, on every number of threads.
 pub fn a_context_of_many_tiles<D: Float, B: Formats<D>>() {
