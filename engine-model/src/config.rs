@@ -236,14 +236,7 @@ impl Config {
         found: impl Into<String>,
         supported: impl Into<String>,
     ) -> FileError {
-        FileError {
-            file: self.file.clone(),
-            reason: Reason::Unsupported {
-                what,
-                found: found.into(),
-                supported: supported.into(),
-            },
-        }
+        FileError::unsupported(&self.file, what, found, supported)
     }
 }
 

@@ -37,6 +37,25 @@ pub enum Reason {
     },
 }
 
+impl FileError {
+    /// Something in `file` that is well written and that this engine has no code for.
+    pub(crate) fn unsupported(
+        file: &Path,
+        what: &'static str,
+        found: impl Into<String>,
+        supported: impl Into<String>,
+    ) -> Self {
+        Self {
+            file: file.to_path_buf(),
+            reason: Reason::Unsupported {
+                what,
+                found: found.into(),
+                supported: supported.into(),
+            },
+        }
+    }
+}
+
 impl fmt::Display for FileError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = self.file.display();

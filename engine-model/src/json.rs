@@ -155,11 +155,7 @@ impl Object {
         found: impl Into<String>,
         supported: impl Into<String>,
     ) -> FileError {
-        self.error(Reason::Unsupported {
-            what,
-            found: found.into(),
-            supported: supported.into(),
-        })
+        FileError::unsupported(&self.file, what, found, supported)
     }
 
     fn error(&self, reason: Reason) -> FileError {

@@ -9,6 +9,7 @@
 //! Not here: anything of a profile, a GPU or a weight. Nothing is read from disk but small JSON files.
 #![forbid(unsafe_code)]
 
+pub mod bounds;
 mod bytes;
 mod config;
 mod dims;

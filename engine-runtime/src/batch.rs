@@ -10,9 +10,10 @@ pub use device::DeviceBatch;
 
 pub use crate::backend::BlockCopy;
 
+use engine_model::bounds;
+
 use crate::backend::NO_TOKEN;
 use crate::recipe::Limits;
-use crate::request::bounds;
 
 /// What bounds every batch of an engine; device arrays are allocated at this size, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 //! A client's JSON is read by [`Fields`], into [`SamplingFields`] in which everything may be open;
 //! [`SamplingDefaults`] closes them.
 
-pub(crate) mod bounds;
+mod bounds;
 mod error;
 mod fields;
 mod openai;

@@ -84,7 +84,7 @@ fn judge(profile: &Profile, machine: &Machine, matrix: &Matrix) -> (Answers, Dia
     let answers = plan::resolve(profile, machine);
     let found = rules::check(&rules::Case {
         profile,
-        plan: &answers,
+        answers: &answers,
         matrix,
     });
     (answers, found)

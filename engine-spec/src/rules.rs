@@ -1,8 +1,8 @@
 //! The rules, one list: what `plan` checks, what `explain` explains, and what the tests demand a bad profile for.
 //!
 //! A rule is a code, a doc, a predicate and a bad profile of its name in `tests/profiles/bad`. Rules on one feature
-//! are in its file, and there is one file here for each family of others. Every rule looks at the profile as written, for its spans, and at the plan that it would
-//! become, for its answers. What a feature set breaks, its supersets break too, so that leaving features out is always
+//! are in its file, and there is one file here for each family of others. Every rule looks at the profile as written,
+//! for its spans, and at what it asks for, the answers. What a feature set breaks, its supersets break too, so that leaving features out is always
 //! a way out; the one exception is [`limits::STEP_LEN`], which chunked prefill lifts.
 
 pub mod accept;
@@ -39,7 +39,7 @@ pub struct Rule {
 pub enum Check {
     /// While the TOML is read.
     Reading,
-    /// On a profile and the plan that it would become.
+    /// On a profile and its answers.
     Case(fn(&Case<'_>, &mut Diagnostics)),
 }
 
@@ -47,7 +47,7 @@ pub enum Check {
 pub struct Case<'a> {
     pub profile: &'a Profile,
     /// What the profile asks for; not a promise that it can work.
-    pub plan: &'a Answers,
+    pub answers: &'a Answers,
     pub matrix: &'a Matrix,
 }
 
@@ -78,7 +78,7 @@ impl Case<'_> {
     }
 
     pub fn family(&self) -> Family {
-        self.plan.target.family()
+        self.answers.target.family()
     }
 
     /// The backend that the profile is held to.
@@ -93,7 +93,7 @@ impl Case<'_> {
 
     /// Tokens of the vocabulary, where the profile has a shape.
     pub fn vocab(&self) -> Option<u64> {
-        let baked = self.plan.model.shape.baked();
+        let baked = self.answers.model.shape.baked();
         baked.map(|baked| baked.config.dims.vocab as u64)
     }
 
@@ -105,7 +105,7 @@ impl Case<'_> {
         key: &str,
         (count, what): (u64, &str),
     ) -> Option<Diagnostic> {
-        let seqs = self.plan.limits.max_seqs;
+        let seqs = self.answers.limits.max_seqs;
         let span = self.setting(feature, key);
         (count > seqs).then(|| {
             Diagnostic::new(

@@ -3,6 +3,8 @@
 //! A hint that is wrong is worse than none: it is taken. So a number in a name is part of it (an A10 is no A100, Gemma
 //! 2 no Gemma), and where several names are as near they are all said.
 
+use std::fmt::Display;
+
 /// Other projects' words for what has another name here.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("float32", "f32"),
@@ -29,6 +31,15 @@ pub fn hint<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<
         [one] => Some(format!("did you mean `{one}`?")),
         several if several.len() <= MOST => Some(format!("which one: {}?", several.join(", "))),
         _ => None,
+    }
+}
+
+/// Names to choose from, as the end of a sentence: `one of a, b`, or the only one there is.
+pub fn one_of<T: Display>(names: impl IntoIterator<Item = T>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| name.to_string()).collect();
+    match names.as_slice() {
+        [only] => only.clone(),
+        several => format!("one of {}", several.join(", ")),
     }
 }
 
@@ -146,6 +157,12 @@ mod tests {
             assert_eq!(near(word, names), meant, "{word}");
         }
         assert_eq!(near("bfloat16", ["f32", "f16", "bf16"]), ["bf16"]);
+    }
+
+    #[test]
+    fn the_only_choice_is_not_one_of_several() {
+        assert_eq!(one_of(["f16"]), "f16");
+        assert_eq!(one_of([64, 128]), "one of 64, 128");
     }
 
     #[test]

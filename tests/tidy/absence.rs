@@ -12,6 +12,17 @@ fn products() -> Vec<File> {
     products
 }
 
+/// Those of the runtime whose names there begin with one of these.
+fn runtime(starts: &[&str]) -> Vec<File> {
+    let own = |file: &File| {
+        let name = file.name.strip_prefix("engine-runtime/src/");
+        name.is_some_and(|name| starts.iter().any(|start| name.starts_with(start)))
+    };
+    let mut files = products();
+    files.retain(own);
+    files
+}
+
 /// Lines of code, comments left out.
 fn code(line: &str) -> &str {
     match line.trim_start().starts_with("//") {
@@ -101,18 +112,7 @@ fn conditions_are_read_one_by_one() {
 /// What a recipe decides is a type. A flag would be asked at run time, and what it switches off would be linked.
 #[test]
 fn there_are_no_capability_booleans() {
-    let subjects: Vec<File> = products()
-        .into_iter()
-        .filter(|file| {
-            let name = file
-                .name
-                .strip_prefix("engine-runtime/src/")
-                .unwrap_or_default();
-            ["recipe", "parts", "backend.rs", "model.rs", "dtype"]
-                .iter()
-                .any(|start| name.starts_with(start))
-        })
-        .collect();
+    let subjects = runtime(&["recipe", "parts", "backend.rs", "model.rs", "dtype"]);
     looked_at(subjects.len(), 6);
     let broken = subjects
         .iter()
@@ -238,16 +238,7 @@ fn the_scheduler_knows_no_tensors_and_models_no_scheduler() {
     ];
     let mut broken = Vec::new();
     for (layer, strangers) in layers {
-        let files: Vec<File> = products()
-            .into_iter()
-            .filter(|file| {
-                let name = file
-                    .name
-                    .strip_prefix("engine-runtime/src/")
-                    .unwrap_or_default();
-                layer.iter().any(|start| name.starts_with(start)) && !name.ends_with("tests.rs")
-            })
-            .collect();
+        let files = runtime(layer);
         looked_at(files.len(), 4);
         for file in &files {
             broken
@@ -267,14 +258,11 @@ fn clock_and_chance_are_passed_in() {
         "getrandom",
         "RandomState",
     ];
-    let runtime: Vec<File> = products()
-        .into_iter()
-        .filter(|file| file.name.starts_with("engine-runtime/src/"))
-        // A device may measure itself, and give up waiting.
-        .filter(|file| !file.name.starts_with("engine-runtime/src/backend/"))
-        .collect();
-    looked_at(runtime.len(), 50);
-    let broken = runtime
+    let mut subjects = runtime(&[""]);
+    // A device may measure itself, and give up waiting.
+    subjects.retain(|file| !file.name.starts_with("engine-runtime/src/backend/"));
+    looked_at(subjects.len(), 50);
+    let broken = subjects
         .iter()
         .flat_map(|file| file.lines(|line| words.iter().any(|word| code(line).contains(word))))
         .collect();

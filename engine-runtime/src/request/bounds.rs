@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
+use engine_model::bounds::LOGIT_BIASES;
+
 use super::RequestError;
 
 pub const N: RangeInclusive<u32> = 1..=128;
@@ -13,12 +15,10 @@ pub const REPETITION_PENALTY: RangeInclusive<f32> = 0.01..=100.0;
 pub const PRESENCE_PENALTY: RangeInclusive<f32> = -2.0..=2.0;
 pub const FREQUENCY_PENALTY: RangeInclusive<f32> = -2.0..=2.0;
 pub const LOGIT_BIAS: RangeInclusive<f32> = -100.0..=100.0;
-pub const LOGIT_BIAS_ENTRIES: RangeInclusive<usize> = 0..=1024;
+pub const LOGIT_BIAS_ENTRIES: RangeInclusive<usize> = 0..=LOGIT_BIASES;
 pub const STOP_STRINGS: RangeInclusive<usize> = 0..=64;
 pub const STOP_STRING_BYTES: RangeInclusive<usize> = 1..=1024;
-pub const STOP_TOKENS: RangeInclusive<usize> = 0..=128;
-/// Logits that a request changes: those of its biases, and of its stop tokens while they would come too early.
-pub const EDITS: usize = *LOGIT_BIAS_ENTRIES.end() + *STOP_TOKENS.end();
+pub const STOP_TOKENS: RangeInclusive<usize> = 0..=engine_model::bounds::STOP_TOKENS;
 pub const CACHE_SALT_BYTES: RangeInclusive<usize> = 1..=256;
 
 /// Holds `value` against `range`; a NaN lies in no range.

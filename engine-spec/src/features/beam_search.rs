@@ -34,7 +34,7 @@ static BEAMS: Rule = Rule {
 };
 
 fn beams(case: &Case<'_>, found: &mut Diagnostics) {
-    if let Some(&BeamSearch { max_width }) = case.plan.features.beam_search.on() {
+    if let Some(&BeamSearch { max_width }) = case.answers.features.beam_search.on() {
         let wanted = (max_width, "beams");
         found.extend(case.side_by_side(&BEAMS, Feature::BeamSearch, "max-width", wanted));
     }

@@ -34,7 +34,7 @@ static SAMPLES: Rule = Rule {
 };
 
 fn samples(case: &Case<'_>, found: &mut Diagnostics) {
-    if let Some(&BestOf { max }) = case.plan.features.best_of.on() {
+    if let Some(&BestOf { max }) = case.answers.features.best_of.on() {
         let wanted = (max, "samples");
         found.extend(case.side_by_side(&SAMPLES, Feature::BestOf, "max", wanted));
     }

@@ -51,10 +51,10 @@ static CHUNK_STEP: Rule = Rule {
 };
 
 fn chunk_step(case: &Case<'_>, found: &mut Diagnostics) {
-    let Some(&ChunkedPrefill { tokens }) = case.plan.features.chunked_prefill.on() else {
+    let Some(&ChunkedPrefill { tokens }) = case.answers.features.chunked_prefill.on() else {
         return;
     };
-    let step = case.plan.limits.max_batched_tokens;
+    let step = case.answers.limits.max_batched_tokens;
     if tokens > step {
         let span = case.setting(Feature::ChunkedPrefill, "tokens");
         found.push(

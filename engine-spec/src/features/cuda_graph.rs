@@ -34,10 +34,10 @@ static GRAPH_BATCH: Rule = Rule {
 };
 
 fn graph_batch(case: &Case<'_>, found: &mut Diagnostics) {
-    let Some(&CudaGraph { max_batch }) = case.plan.features.cuda_graph.on() else {
+    let Some(&CudaGraph { max_batch }) = case.answers.features.cuda_graph.on() else {
         return;
     };
-    let seqs = case.plan.limits.max_seqs;
+    let seqs = case.answers.limits.max_seqs;
     if max_batch > seqs {
         let span = case.setting(Feature::CudaGraph, "max-batch");
         found.push(

@@ -42,7 +42,7 @@ fn alternatives(case: &Case<'_>, found: &mut Diagnostics) {
     let (Some(written), Some(vocab)) = (&case.profile.model.shape, case.vocab()) else {
         return;
     };
-    let features = &case.plan.features;
+    let features = &case.answers.features;
     let beams = features.beam_search.on().map(|beam| beam.max_width);
     for (feature, key, wanted, fits) in [
         (

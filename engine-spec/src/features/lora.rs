@@ -3,6 +3,7 @@
 use super::{Definition, Feature, Known, MOST, Part, settings};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 use crate::rules::{Case, Check, Rule};
+use crate::spell;
 
 pub static DEFINITION: Definition = Definition {
     name: "lora",
@@ -54,7 +55,7 @@ static LORA_RESIDENT: Rule = Rule {
 };
 
 fn lora_rank(case: &Case<'_>, found: &mut Diagnostics) {
-    if let Some(lora) = case.plan.features.lora.on() {
+    if let Some(lora) = case.answers.features.lora.on() {
         let note = "adapters of a smaller rank are padded to it";
         let one_of = [8, 16, 32, 64, 128, 256];
         found.extend(no_kernel(
@@ -69,7 +70,7 @@ fn lora_rank(case: &Case<'_>, found: &mut Diagnostics) {
 }
 
 fn lora_vocab(case: &Case<'_>, found: &mut Diagnostics) {
-    if let Some(lora) = case.plan.features.lora.on() {
+    if let Some(lora) = case.answers.features.lora.on() {
         let note = "the output projection stays aligned only in such steps";
         let one_of = [0, 256, 512];
         found.extend(no_kernel(
@@ -92,17 +93,16 @@ fn no_kernel(
     one_of: &[u64],
     note: &str,
 ) -> Option<Diagnostic> {
-    let names: Vec<_> = one_of.iter().map(u64::to_string).collect();
     (!one_of.contains(&is)).then(|| {
         Diagnostic::new(rule.code, format!("`{key}` of `lora` cannot be {is}"))
             .at(&case.setting(Feature::Lora, key), "no kernel has it")
             .note(note)
-            .help(format!("use one of {}", names.join(", ")))
+            .help(format!("use {}", spell::one_of(one_of)))
     })
 }
 
 fn lora_resident(case: &Case<'_>, found: &mut Diagnostics) {
-    let Some(lora) = case.plan.features.lora.on() else {
+    let Some(lora) = case.answers.features.lora.on() else {
         return;
     };
     let (kept, used) = (lora.max_cpu_loras, lora.max_loras);

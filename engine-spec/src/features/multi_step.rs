@@ -34,10 +34,10 @@ static MULTI_STEP_LENGTH: Rule = Rule {
 };
 
 fn multi_step_length(case: &Case<'_>, found: &mut Diagnostics) {
-    let Some(&MultiStep { steps }) = case.plan.features.multi_step.on() else {
+    let Some(&MultiStep { steps }) = case.answers.features.multi_step.on() else {
         return;
     };
-    let len = case.plan.limits.max_model_len;
+    let len = case.answers.limits.max_model_len;
     if steps >= len {
         let span = case.setting(Feature::MultiStep, "steps");
         found.push(

@@ -36,10 +36,10 @@ static PROMPT_ADAPTER_LENGTH: Rule = Rule {
 };
 
 fn prompt_adapter_length(case: &Case<'_>, found: &mut Diagnostics) {
-    let Some(&PromptAdapter { max_tokens, .. }) = case.plan.features.prompt_adapter.on() else {
+    let Some(&PromptAdapter { max_tokens, .. }) = case.answers.features.prompt_adapter.on() else {
         return;
     };
-    let len = case.plan.limits.max_model_len;
+    let len = case.answers.limits.max_model_len;
     if max_tokens >= len {
         let span = case.setting(Feature::PromptAdapter, "max-tokens");
         found.push(

@@ -81,7 +81,7 @@ static DRAFT_MODEL: Rule = Rule {
 };
 
 fn lookup_order(case: &Case<'_>, found: &mut Diagnostics) {
-    let Some(draft) = case.plan.features.speculative_decoding.on() else {
+    let Some(draft) = case.answers.features.speculative_decoding.on() else {
         return;
     };
     let (shortest, longest) = (draft.lookup_min, draft.lookup_max);
@@ -105,7 +105,7 @@ fn lookup_order(case: &Case<'_>, found: &mut Diagnostics) {
 }
 
 fn lookup_method(case: &Case<'_>, found: &mut Diagnostics) {
-    let draft = case.plan.features.speculative_decoding.on();
+    let draft = case.answers.features.speculative_decoding.on();
     if draft.is_none_or(|draft| draft.method == Method::NGram) {
         return;
     }
@@ -131,11 +131,11 @@ fn lookup_method(case: &Case<'_>, found: &mut Diagnostics) {
 }
 
 fn draft_length(case: &Case<'_>, found: &mut Diagnostics) {
-    let Some(&SpeculativeDecoding { tokens, .. }) = case.plan.features.speculative_decoding.on()
+    let Some(&SpeculativeDecoding { tokens, .. }) = case.answers.features.speculative_decoding.on()
     else {
         return;
     };
-    let limits = &case.plan.limits;
+    let limits = &case.answers.limits;
     for (key, room) in [
         ("max-batched-tokens", limits.max_batched_tokens),
         ("max-model-len", limits.max_model_len),
@@ -159,7 +159,7 @@ fn draft_length(case: &Case<'_>, found: &mut Diagnostics) {
 }
 
 fn draft_model(case: &Case<'_>, found: &mut Diagnostics) {
-    let draft = case.plan.features.speculative_decoding.on();
+    let draft = case.answers.features.speculative_decoding.on();
     if draft.is_some_and(|draft| draft.method == Method::DraftModel) {
         found.push(
             Diagnostic::new(

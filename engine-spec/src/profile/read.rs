@@ -297,6 +297,7 @@ fn unknown_feature(name: &str, span: &Span) -> Diagnostic {
     let help = meant
         .or_else(|| spell::hint(name, Feature::ALL.into_iter().map(Feature::name)))
         .or_else(|| vllm::instead(name).map(str::to_owned))
+        .or_else(|| table::elsewhere(name))
         .unwrap_or_else(|| {
             let names = Feature::ALL.map(Feature::name);
             format!("the features are {}", names.join(", "))

@@ -149,13 +149,13 @@ fn convert(
         (Kind::Choice(names), DeValue::String(text)) => {
             let near = spell::hint(text, names.iter().copied());
             let wrong = wrong_value(format!("cannot be `{text}`"))
-                .help(format!("it is one of {}", names.join(", ")));
+                .help(format!("it is {}", spell::one_of(names)));
             return Err(Box::new(wrong.helps(near)));
         }
         (Kind::Choice(names), _) => {
             let wrong = wrong_type("a name in quotes");
             return Err(Box::new(
-                wrong.help(format!("it is one of {}", names.join(", "))),
+                wrong.help(format!("it is {}", spell::one_of(names))),
             ));
         }
         (Kind::Integer(least, most), DeValue::Integer(digits)) => {
@@ -257,11 +257,12 @@ pub(super) fn unknown_key(name: &str, span: &Span, place: &str, known: Vec<&str>
         .help(help)
 }
 
-/// Where a key belongs that stands in a place where it is none.
-fn elsewhere(name: &str) -> Option<String> {
+/// Where a key belongs that stands in a place where it is none; written as a key or as a flag.
+pub(super) fn elsewhere(name: &str) -> Option<String> {
     if let Some(feature) = Feature::meant(name) {
         return Some(format!("it is a feature: `{feature}` under [features]"));
     }
+    let name = name.trim_start_matches('-').replace('_', "-");
     let has = |section: &&Section| section.fields.iter().any(|field| field.key == name);
     let section = SECTIONS.iter().find(has)?;
     Some(match section.name {

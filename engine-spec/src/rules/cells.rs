@@ -11,6 +11,7 @@ use crate::family::Family;
 use crate::features::{Feature, FeatureSet};
 use crate::matrix::{Cell, CellId, Objection, Verdict};
 use crate::nearest;
+use crate::spell;
 
 pub static PAIR: Rule = Rule {
     code: Code(101),
@@ -255,7 +256,7 @@ fn together(
 fn alone(code: Code, case: &Case<'_>, feature: Feature, title: String, what: &str) -> Diagnostic {
     Diagnostic::new(code, title)
         .at(&case.key(feature), what)
-        .beside(&case.profile.target.span, case.plan.target.describe())
+        .beside(&case.profile.target.span, case.answers.target.describe())
 }
 
 /// Why vLLM's matrix says so, and where it is tracked.
@@ -301,7 +302,7 @@ fn elsewhere(case: &Case<'_>, feature: Feature) -> String {
     let only = FeatureSet::EMPTY.with(feature);
     let works = nearest::nearest(case.matrix, &terms, only, case.family()).families;
     if !works.is_empty() {
-        return format!("remove it, or set target to one of {}", names(&works));
+        return format!("remove it, or set target to {}", spell::one_of(works));
     }
     let named = nearest::families_of(case.matrix, feature, case.family());
     format!(

@@ -4,6 +4,7 @@ use super::{Case, Check, Rule};
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 use crate::matrix::Mode;
 use crate::model::{Dtype, WeightFormat};
+use crate::spell;
 
 pub static DTYPE: Rule = Rule {
     code: Code(301),
@@ -34,17 +35,17 @@ pub static WEIGHTS_DTYPE: Rule = Rule {
 };
 
 fn weights_dtype(case: &Case<'_>, found: &mut Diagnostics) {
-    let (model, written) = (&case.plan.model, &case.profile.model);
+    let (model, written) = (&case.answers.model, &case.profile.model);
     let Some(weights) = &written.weights else {
         return;
     };
-    if case.plan.mode != Mode::Vllm || weights.value.takes(model.dtype) {
+    if case.answers.mode != Mode::Vllm || weights.value.takes(model.dtype) {
         return;
     }
     let able = Dtype::ALL
         .iter()
-        .filter(|other| weights.value.takes(**other) && other.runs_on(case.plan.target.arch));
-    let able: Vec<_> = able.map(|other| other.name()).collect();
+        .filter(|other| weights.value.takes(**other) && other.runs_on(case.answers.target.arch));
+    let able = able.map(|other| other.name());
     let span = written
         .dtype
         .as_ref()
@@ -62,12 +63,12 @@ fn weights_dtype(case: &Case<'_>, found: &mut Diagnostics) {
             &weights.span,
             "the kernels of vLLM for this format take others",
         )
-        .help(format!("set dtype to one of {}", able.join(", "))),
+        .help(format!("set dtype to {}", spell::one_of(able))),
     );
 }
 
 fn dtype(case: &Case<'_>, found: &mut Diagnostics) {
-    let (dtype, arch) = (case.plan.model.dtype, case.plan.target.arch);
+    let (dtype, arch) = (case.answers.model.dtype, case.answers.target.arch);
     if dtype.runs_on(arch) {
         return;
     }
@@ -84,12 +85,9 @@ fn dtype(case: &Case<'_>, found: &mut Diagnostics) {
     found.push(
         Diagnostic::new(DTYPE.code, format!("`{arch}` does not multiply `{dtype}`"))
             .at(span, "no instruction for it here")
-            .beside(&case.profile.target.span, case.plan.target.describe())
+            .beside(&case.profile.target.span, case.answers.target.describe())
             .note("bf16 products start with sm_80 (Ampere), gfx908 and gfx1100")
-            .help(format!(
-                "set dtype to one of {}",
-                able.collect::<Vec<_>>().join(", ")
-            )),
+            .help(format!("set dtype to {}", spell::one_of(able))),
     );
 }
 
@@ -97,7 +95,7 @@ fn weights(case: &Case<'_>, found: &mut Diagnostics) {
     let Some(weights) = &case.profile.model.weights else {
         return;
     };
-    let (format, arch) = (weights.value, case.plan.target.arch);
+    let (format, arch) = (weights.value, case.answers.target.arch);
     if case.profile.terms().mode == Mode::Engine || format.is_in_vllm(arch) {
         return;
     }
@@ -105,7 +103,6 @@ fn weights(case: &Case<'_>, found: &mut Diagnostics) {
         .iter()
         .filter(|other| other.is_in_vllm(arch) && (other.is_built() || !case.is_built()))
         .map(|other| other.name());
-    let able = able.collect::<Vec<_>>().join(", ");
     let ours = format.is_built() && case.is_built();
     found.push(
         Diagnostic::new(
@@ -113,12 +110,12 @@ fn weights(case: &Case<'_>, found: &mut Diagnostics) {
             format!("vLLM has no kernels for `{format}` weights on `{arch}`"),
         )
         .at(&weights.span, "a missing kernel, not a limit of the chip")
-        .beside(&case.profile.target.span, case.plan.target.describe())
+        .beside(&case.profile.target.span, case.answers.target.describe())
         .note(format!(
             "vLLM 0.6.6 has them on {}",
             format.hardware_in_vllm()
         ))
-        .help(format!("set weights to one of {able}"))
+        .help(format!("set weights to {}", spell::one_of(able)))
         .helps(ours.then(|| "this engine's own kernels can: set matrix = \"engine\"".to_owned())),
     );
 }
@@ -128,8 +125,8 @@ fn weights_built(case: &Case<'_>, found: &mut Diagnostics) {
         return;
     };
     // Where vLLM has no kernels, that this engine has none either is no news.
-    let said =
-        case.profile.terms().mode == Mode::Vllm && !weights.value.is_in_vllm(case.plan.target.arch);
+    let said = case.profile.terms().mode == Mode::Vllm
+        && !weights.value.is_in_vllm(case.answers.target.arch);
     if !weights.value.is_built() && !said {
         found.push(
             Diagnostic::new(

@@ -32,7 +32,7 @@ fn head_size(case: &Case<'_>, found: &mut Diagnostics) {
         (None, Some(written)) => (&written.span, "one of them"),
         (None, None) => return,
     };
-    let backend = case.plan.backend.kind();
+    let backend = case.answers.backend.kind();
     let (fits, sizes): (fn(u64) -> bool, _) = match backend {
         BackendKind::Cpu => (|size| size % 2 == 0 && size <= 512, "even sizes up to 512"),
         BackendKind::Cuda | BackendKind::Hip => (
@@ -40,7 +40,7 @@ fn head_size(case: &Case<'_>, found: &mut Diagnostics) {
             "multiples of 8 from 16 to 256",
         ),
     };
-    for size in case.plan.model.shape.head_dims() {
+    for size in case.answers.model.shape.head_dims() {
         if !fits(size) {
             found.push(
                 Diagnostic::new(
@@ -48,7 +48,7 @@ fn head_size(case: &Case<'_>, found: &mut Diagnostics) {
                     format!("no attention kernel has heads of {size}"),
                 )
                 .at(span, format!("{key} is {size}"))
-                .beside(&case.profile.target.span, case.plan.target.describe())
+                .beside(&case.profile.target.span, case.answers.target.describe())
                 .note(format!(
                     "the {} backend's attention has {sizes}",
                     backend.name()
@@ -87,7 +87,7 @@ fn heads_missing(case: &Case<'_>, found: &mut Diagnostics) {
             "the profile does not say which heads its model has",
         )
         .at(&model.family.span, "neither `head-dims` nor `shape` beside it")
-        .beside(&case.profile.target.span, case.plan.target.describe())
+        .beside(&case.profile.target.span, case.answers.target.describe())
         .note(format!(
             "the {} backend's attention is compiled for certain head sizes, and the engine refuses a model with others",
             case.backend().name()

@@ -33,8 +33,8 @@ pub static POSITIONS: Rule = Rule {
 
 fn step_seqs(case: &Case<'_>, found: &mut Diagnostics) {
     let (step, seqs) = (
-        case.plan.limits.max_batched_tokens,
-        case.plan.limits.max_seqs,
+        case.answers.limits.max_batched_tokens,
+        case.answers.limits.max_seqs,
     );
     if step < seqs {
         let span = case.limit("max-batched-tokens", &case.profile.name.span);
@@ -55,10 +55,10 @@ fn step_seqs(case: &Case<'_>, found: &mut Diagnostics) {
 
 fn step_len(case: &Case<'_>, found: &mut Diagnostics) {
     let (step, len) = (
-        case.plan.limits.max_batched_tokens,
-        case.plan.limits.max_model_len,
+        case.answers.limits.max_batched_tokens,
+        case.answers.limits.max_model_len,
     );
-    if case.plan.features.chunked_prefill.on().is_none() && step < len {
+    if case.answers.features.chunked_prefill.on().is_none() && step < len {
         let span = case.limit("max-batched-tokens", &case.profile.name.span);
         found.push(
             Diagnostic::new(
@@ -76,7 +76,7 @@ fn step_len(case: &Case<'_>, found: &mut Diagnostics) {
 }
 
 fn block_size(case: &Case<'_>, found: &mut Diagnostics) {
-    let size = case.plan.limits.block_size;
+    let size = case.answers.limits.block_size;
     if !size.is_power_of_two() || size > 256 {
         let near = (size.min(256) + 1).next_power_of_two() / 2;
         found.push(
@@ -98,7 +98,7 @@ fn positions(case: &Case<'_>, found: &mut Diagnostics) {
     let Some(written) = &case.profile.model.shape else {
         return;
     };
-    let len = case.plan.limits.max_model_len;
+    let len = case.answers.limits.max_model_len;
     let most = written.value.config.max_positions as u64;
     if len > most {
         found.push(

@@ -31,7 +31,7 @@ pub static POOL: Rule = Rule {
 };
 
 fn weights(case: &Case<'_>, found: &mut Diagnostics) {
-    let Some(budget) = case.plan.budget() else {
+    let Some(budget) = case.answers.budget() else {
         return;
     };
     let Some(usable) = budget.usable().filter(|usable| budget.used() > *usable) else {
@@ -68,9 +68,9 @@ fn weights(case: &Case<'_>, found: &mut Diagnostics) {
         Diagnostic::new(WEIGHTS.code, title)
             .at(
                 &shape_span(case),
-                format!("{} in {}", Bytes(weights), case.plan.model.dtype),
+                format!("{} in {}", Bytes(weights), case.answers.model.dtype),
             )
-            .beside(&case.profile.target.span, case.plan.target.describe())
+            .beside(&case.profile.target.span, case.answers.target.describe())
             .note(lines(&budget))
             .notes(reserve(case))
             .help(help),
@@ -78,7 +78,7 @@ fn weights(case: &Case<'_>, found: &mut Diagnostics) {
 }
 
 fn sequence(case: &Case<'_>, found: &mut Diagnostics) {
-    let Some(budget) = case.plan.budget() else {
+    let Some(budget) = case.answers.budget() else {
         return;
     };
     let fits_at_all = budget.usable().is_none_or(|usable| budget.used() <= usable);
@@ -86,7 +86,7 @@ fn sequence(case: &Case<'_>, found: &mut Diagnostics) {
         return;
     }
     let shape = shape_span(case);
-    let limits = &case.plan.limits;
+    let limits = &case.answers.limits;
     let len = limits.max_model_len;
     let one = budget.kv.per_sequence;
     let fits = budget.kv.blocks * limits.block_size;
@@ -105,7 +105,7 @@ fn sequence(case: &Case<'_>, found: &mut Diagnostics) {
     );
     diagnostic = match written {
         Some(memory) => diagnostic.beside(memory, "all the memory for keys and values"),
-        None => diagnostic.beside(&case.profile.target.span, case.plan.target.describe()),
+        None => diagnostic.beside(&case.profile.target.span, case.answers.target.describe()),
     };
     let shorter = (fits > 0).then(|| format!("set max-model-len to {fits} or less"));
     // Where the device has room for it, the profile's own figure is what stands in the way.
@@ -123,14 +123,14 @@ fn sequence(case: &Case<'_>, found: &mut Diagnostics) {
 }
 
 fn pool(case: &Case<'_>, found: &mut Diagnostics) {
-    let (Some(budget), Some(span)) = (case.plan.budget(), case.profile.limits.span("kv-memory"))
+    let (Some(budget), Some(span)) = (case.answers.budget(), case.profile.limits.span("kv-memory"))
     else {
         return;
     };
     let (Some(left), Some(usable)) = (budget.left(), budget.usable()) else {
         return;
     };
-    let KvMemory::Bytes(pool) = case.plan.limits.kv_memory else {
+    let KvMemory::Bytes(pool) = case.answers.limits.kv_memory else {
         return;
     };
     if budget.used() > usable || pool <= left {
@@ -152,7 +152,7 @@ fn pool(case: &Case<'_>, found: &mut Diagnostics) {
             ),
         )
         .at(span, format!("{} at most", Bytes(left)))
-        .beside(&case.profile.target.span, case.plan.target.describe())
+        .beside(&case.profile.target.span, case.answers.target.describe())
         .note(lines(&budget))
         .notes(reserve(case))
         .help(help),
@@ -171,11 +171,11 @@ fn lines(budget: &Budget) -> String {
 }
 
 fn reserve(case: &Case<'_>) -> Option<String> {
-    let total = case.plan.device_memory()?;
+    let total = case.answers.device_memory()?;
     Some(format!(
         "of the device's {}, {} stay free for its driver and other programs",
         Bytes(total),
-        Bytes(case.plan.reserve())
+        Bytes(case.answers.reserve())
     ))
 }
 

@@ -5,6 +5,7 @@ use crate::diagnostics::{Code, Diagnostic, Diagnostics, Span};
 use crate::features::Feature;
 use crate::matrix::Mode;
 use crate::model::{ModelFamily, WeightFormat};
+use crate::spell;
 
 pub static BUILT: Rule = Rule {
     code: Code(601),
@@ -73,7 +74,7 @@ fn built(case: &Case<'_>, found: &mut Diagnostics) {
             .at(&family.span, "no code of this engine runs it")
             .help(format!(
                 "built are {}",
-                names(|other| other.code().is_some())
+                names(|other| other.code().is_some()).join(", ")
             ))
             .not_built(),
         );
@@ -144,7 +145,10 @@ fn kind(
             )
             .at(&case.key(feature), "nothing here would use it")
             .beside(&family.span, lacks)
-            .help(format!("remove it, or set family to one of {}", names(has))),
+            .help(format!(
+                "remove it, or set family to {}",
+                spell::one_of(names(has))
+            )),
         );
     }
 }
@@ -171,7 +175,7 @@ fn checkpoint(case: &Case<'_>, found: &mut Diagnostics) {
     let Some(shape) = &case.profile.model.shape else {
         return;
     };
-    let weights = case.plan.model.weights;
+    let weights = case.answers.model.weights;
     let stored = shape.value.config.quantization.as_ref();
     let (is, help) = match stored.map(|stored| stored.method.as_str()) {
         Some(method) if method == weights.name() => return,
@@ -220,7 +224,7 @@ fn cross(case: &Case<'_>, found: &mut Diagnostics) {
             .at(&family.span, "its decoder attends to the encoder's output")
             .help(format!(
                 "set encoder-decoder = true, or family to one without an encoder: {}",
-                names(|other| !other.has_encoder())
+                names(|other| !other.has_encoder()).join(", ")
             )),
         );
     }
@@ -230,7 +234,7 @@ fn window(case: &Case<'_>, found: &mut Diagnostics) {
     let Some((window, written)) = sliding(case) else {
         return;
     };
-    if case.plan.mode == Mode::Vllm && case.set().contains(Feature::PrefixCaching) {
+    if case.answers.mode == Mode::Vllm && case.set().contains(Feature::PrefixCaching) {
         found.push(
             Diagnostic::new(
                 WINDOW.code,
@@ -254,13 +258,13 @@ fn window(case: &Case<'_>, found: &mut Diagnostics) {
 fn sliding(case: &Case<'_>) -> Option<(u64, Span)> {
     let shape = case.profile.model.shape.as_ref()?;
     let window = shape.value.config.shortest_window()? as u64;
-    (window < case.plan.limits.max_model_len).then(|| (window, shape.span.clone()))
+    (window < case.answers.limits.max_model_len).then(|| (window, shape.span.clone()))
 }
 
-fn names(wanted: impl Fn(ModelFamily) -> bool) -> String {
+fn names(wanted: impl Fn(ModelFamily) -> bool) -> Vec<&'static str> {
     let names = ModelFamily::ALL
         .iter()
         .filter(|family| wanted(**family))
         .map(|family| family.name());
-    names.collect::<Vec<_>>().join(", ")
+    names.collect()
 }

@@ -19,12 +19,12 @@ pub static CHUNK_ADAPTER: Rule = Rule {
 };
 
 fn chunk_blocks(case: &Case<'_>, found: &mut Diagnostics) {
-    let features = &case.plan.features;
+    let features = &case.answers.features;
     let (Some(chunked), Some(_)) = (features.chunked_prefill.on(), features.prefix_caching.on())
     else {
         return;
     };
-    let (tokens, block) = (chunked.tokens, case.plan.limits.block_size);
+    let (tokens, block) = (chunked.tokens, case.answers.limits.block_size);
     if tokens % block != 0 {
         let written = case
             .profile
@@ -59,7 +59,7 @@ fn chunk_blocks(case: &Case<'_>, found: &mut Diagnostics) {
 /// vLLM 0.6 makes the map from rows to adapter for each piece as if the piece held every virtual token; a piece that
 /// is shorter gets a map longer than itself.
 fn chunk_adapter(case: &Case<'_>, found: &mut Diagnostics) {
-    let features = &case.plan.features;
+    let features = &case.answers.features;
     let (Some(chunked), Some(adapter)) =
         (features.chunked_prefill.on(), features.prompt_adapter.on())
     else {

@@ -5,6 +5,7 @@ use crate::arch::Arch;
 use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 use crate::features::Feature;
 use crate::matrix::Mode;
+use crate::spell;
 use crate::toolkit::Toolkit;
 
 pub static BACKEND: Rule = Rule {
@@ -47,7 +48,7 @@ fn backend(case: &Case<'_>, found: &mut Diagnostics) {
             BACKEND.code,
             format!("the `{name}` backend is not built yet"),
         )
-        .at(&case.profile.target.span, case.plan.target.describe())
+        .at(&case.profile.target.span, case.answers.target.describe())
         .note(checked)
         .help(
             "`cargo lathe plan` shows what would be built; `native` is a target that builds today",
@@ -73,7 +74,7 @@ fn standing(case: &Case<'_>) -> String {
 }
 
 fn vague(case: &Case<'_>, found: &mut Diagnostics) {
-    let target = &case.plan.target;
+    let target = &case.answers.target;
     if !target.name.is_one_architecture() {
         let names: Vec<_> = Arch::of(target.family()).map(Arch::name).collect();
         found.push(
@@ -86,8 +87,8 @@ fn vague(case: &Case<'_>, found: &mut Diagnostics) {
                 "several chips that run no code of each other",
             )
             .help(format!(
-                "name a device, as in \"mi300x\", or one of {}",
-                names.join(", ")
+                "name a device, as in \"mi300x\", or {}",
+                spell::one_of(names)
             )),
         );
     }
@@ -97,7 +98,7 @@ fn toolkit(case: &Case<'_>, found: &mut Diagnostics) {
     let Some(toolkit) = &case.profile.toolkit else {
         return;
     };
-    let arch = case.plan.target.arch;
+    let arch = case.answers.target.arch;
     if let Err(why) = toolkit.value.builds(arch) {
         let able: Vec<_> = Toolkit::ALL
             .iter()
@@ -107,7 +108,7 @@ fn toolkit(case: &Case<'_>, found: &mut Diagnostics) {
         let help = if able.is_empty() {
             "remove `toolkit`".to_owned()
         } else {
-            format!("remove `toolkit`, or use one of {}", able.join(", "))
+            format!("remove `toolkit`, or use {}", spell::one_of(able))
         };
         found.push(
             Diagnostic::new(
@@ -115,7 +116,7 @@ fn toolkit(case: &Case<'_>, found: &mut Diagnostics) {
                 format!("`{}` makes no code for `{arch}`", toolkit.value),
             )
             .at(&toolkit.span, "cannot build the target")
-            .beside(&case.profile.target.span, case.plan.target.describe())
+            .beside(&case.profile.target.span, case.answers.target.describe())
             .note(why)
             .help(help),
         );

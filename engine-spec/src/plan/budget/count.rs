@@ -1,6 +1,6 @@
 //! What each thing of a plan takes, counted from its model and its limits.
 
-use engine_model::{Bytes, Config, FeedForward};
+use engine_model::{Bytes, Config, FeedForward, bounds};
 
 use super::{Kv, Line};
 use crate::family::BackendKind;
@@ -12,8 +12,6 @@ use crate::plan::Answers;
 
 /// Rows of logits that prompt logprobs are computed for at a time: a prompt's would not fit.
 const PROMPT_ROWS: u64 = 256;
-/// Logits that a request may change: 1024 biases, and 128 stop tokens while they would come too early.
-const EDITS: u64 = 1024 + 128;
 /// A CPU's memory has a step's input three times: as lists, as the words that they are packed into, and as its device's.
 const CPU_INPUTS: u64 = 3;
 /// Rows of queries, positions and heads that a CPU's attention takes together, and f32 numbers in two of the widest vectors.
@@ -285,7 +283,7 @@ impl Count<'_> {
         let seen = limits.max_model_len.min(wide(self.config.dims.vocab));
         let pairs = limits
             .max_seqs
-            .saturating_mul(seen + EDITS)
+            .saturating_mul(seen + wide(bounds::EDITS))
             .saturating_mul(8);
         let rows = self.logits_rows().saturating_mul(256);
         let all = [tables, pairs, rows];
