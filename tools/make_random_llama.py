@@ -1,27 +1,30 @@
 #!/usr/bin/env python3
-"""Writes a Llama-shaped checkpoint with random bf16 weights, for benchmarks.
+"""Writes a checkpoint with random bf16 weights, of a Llama or a Qwen2, for benchmarks.
 
-The default shape is the 1.1-billion-parameter one that the speed goals are
-stated for: 22 layers, hidden 2048, 32 heads, 4 key-value heads, feed-forward
-5632, vocabulary 32000, 2048 positions, untied output layer.
+The shapes are those that the speed goals are stated for:
+
+    llama-1.1b     22 layers, hidden 2048, 32 heads, 4 key-value heads, feed-forward
+                   5632, vocabulary 32000, untied output layer; 2.2 GB
+    qwen2.5-0.5b   24 layers, hidden 896, 14 heads, 2 key-value heads, feed-forward
+                   4864, vocabulary 151936, biases, tied output layer; 1 GB
 
 OUT/                   Hugging Face layout: config.json, generation_config.json,
                        tokenizer.json, tokenizer_config.json, model.safetensors
-OUT/model.gguf         the same weights for llama.cpp (bf16 matrices, f32 norms)
+OUT/model.gguf         the same weights for llama.cpp (bf16 matrices, f32 norms and biases)
 
 The weights say nothing, but they are scaled so that a forward pass stays sane:
 matrices are normal with deviation 1/sqrt(inputs), the two that write to the
 residual stream are smaller by sqrt(2 * layers), and logits come out with a
 deviation of about 3. One tensor is in memory at a time.
 
-    tools/make_random_llama.py OUT                 # 2.2 GB + 2.2 GB
+    tools/make_random_llama.py OUT --shape qwen2.5-0.5b
     tools/make_random_llama.py OUT --layers 2 --hidden 256 --heads 8 --ffn 704 --check
 
 --check runs both files, transformers on the one (f32 arithmetic) and llama.cpp
 on the other, and compares their logits and greedy tokens.
 
-Versions: tools/requirements.txt (numpy, gguf; --check: torch, transformers,
-llama-cpp-python).
+Versions: tools/requirements.txt (numpy, gguf; --check: torch, transformers) and
+tools/requirements-peers.txt (--check: llama-cpp-python).
 """
 
 import argparse
@@ -30,21 +33,21 @@ import json
 import sys
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import gguf
 import numpy as np
 
-ROPE_THETA = 10000.0
-RMS_NORM_EPS = 1e-5
 LOGITS_DEVIATION = 3.0
+BIAS_DEVIATION = 0.1
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The dimensions of a Llama."""
+    """The dimensions of a model, and what its family adds to them."""
 
+    family: str
     layers: int
     hidden: int
     heads: int
@@ -52,6 +55,10 @@ class Shape:
     ffn: int
     vocab: int
     max_position: int
+    rope_theta: float
+    rms_norm_eps: float
+    qkv_bias: bool
+    tied: bool
 
     @property
     def head_dim(self) -> int:
@@ -59,16 +66,20 @@ class Shape:
 
     def tensors(self) -> Iterator[tuple[str, str, tuple[int, ...], float]]:
         """Every tensor: Hugging Face name, GGUF name, [out, in], deviation (0 for a norm)."""
-        kv = self.kv_heads * self.head_dim
+        q, kv = self.hidden, self.kv_heads * self.head_dim
         into = self.hidden**-0.5
         residual = (2 * self.layers) ** -0.5
-        yield "model.embed_tokens.weight", "token_embd.weight", (self.vocab, self.hidden), 1.0
+        head = into * LOGITS_DEVIATION
+        embedding = head if self.tied else 1.0
+        yield "model.embed_tokens.weight", "token_embd.weight", (self.vocab, self.hidden), embedding
         for i in range(self.layers):
             hf, gg = f"model.layers.{i}", f"blk.{i}"
             yield f"{hf}.input_layernorm.weight", f"{gg}.attn_norm.weight", (self.hidden,), 0.0
-            yield f"{hf}.self_attn.q_proj.weight", f"{gg}.attn_q.weight", (self.hidden, self.hidden), into
-            yield f"{hf}.self_attn.k_proj.weight", f"{gg}.attn_k.weight", (kv, self.hidden), into
-            yield f"{hf}.self_attn.v_proj.weight", f"{gg}.attn_v.weight", (kv, self.hidden), into
+            for name, width in (("q", q), ("k", kv), ("v", kv)):
+                their, our = f"{hf}.self_attn.{name}_proj", f"{gg}.attn_{name}"
+                yield f"{their}.weight", f"{our}.weight", (width, self.hidden), into
+                if self.qkv_bias:
+                    yield f"{their}.bias", f"{our}.bias", (width,), BIAS_DEVIATION
             yield (
                 f"{hf}.self_attn.o_proj.weight",
                 f"{gg}.attn_output.weight",
@@ -85,7 +96,30 @@ class Shape:
                 self.ffn**-0.5 * residual,
             )
         yield "model.norm.weight", "output_norm.weight", (self.hidden,), 0.0
-        yield "lm_head.weight", "output.weight", (self.vocab, self.hidden), into * LOGITS_DEVIATION
+        if not self.tied:
+            yield "lm_head.weight", "output.weight", (self.vocab, self.hidden), head
+
+
+SHAPES = {
+    "llama-1.1b": Shape("llama", 22, 2048, 32, 4, 5632, 32000, 8192, 1e4, 1e-5, qkv_bias=False, tied=False),
+    "qwen2.5-0.5b": Shape("qwen2", 24, 896, 14, 2, 4864, 151936, 8192, 1e6, 1e-6, qkv_bias=True, tied=True),
+}
+
+
+# What config.json holds beside the dimensions.
+FAMILY_CONFIG = {
+    "llama": {
+        "architectures": ["LlamaForCausalLM"],
+        "attention_bias": False,
+        "mlp_bias": False,
+        "pretraining_tp": 1,
+        "rope_scaling": None,
+    },
+    "qwen2": {
+        "architectures": ["Qwen2ForCausalLM"],
+        "use_sliding_window": False,
+    },
+}
 
 
 def main() -> None:
@@ -93,19 +127,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("out", type=Path, help="folder to write; made when missing")
-    parser.add_argument("--layers", type=int, default=22)
-    parser.add_argument("--hidden", type=int, default=2048)
-    parser.add_argument("--heads", type=int, default=32)
-    parser.add_argument("--kv-heads", type=int, default=4)
-    parser.add_argument("--ffn", type=int, default=5632)
-    parser.add_argument("--vocab", type=int, default=32000)
-    parser.add_argument("--max-position", type=int, default=2048)
+    parser.add_argument("--shape", choices=SHAPES, default="llama-1.1b")
+    dimensions = [field.name for field in fields(Shape) if field.type is int]
+    for dimension in dimensions:
+        parser.add_argument(f"--{dimension.replace('_', '-')}", type=int, help="in place of the shape's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--check", action="store_true", help="compare transformers with llama.cpp")
     args = parser.parse_args()
-    shape = Shape(
-        args.layers, args.hidden, args.heads, args.kv_heads, args.ffn, args.vocab, args.max_position
-    )
+    given = {name: value for name in dimensions if (value := getattr(args, name)) is not None}
+    shape = replace(SHAPES[args.shape], **given)
     if shape.hidden % shape.heads or shape.heads % shape.kv_heads or shape.vocab < 260:
         parser.error("heads must divide hidden, kv-heads must divide heads, vocab must be 260 or more")
 
@@ -153,9 +183,9 @@ def write_safetensors(path: Path, shape: Shape, seed: int) -> None:
 
 
 def write_gguf(path: Path, shape: Shape, seed: int) -> None:
-    """The same weights under llama.cpp's names, query and key rows in its rotary order."""
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_name("random llama")
+    """The same weights under llama.cpp's names, a Llama's query and key rows in its rotary order."""
+    writer = gguf.GGUFWriter(path, shape.family)
+    writer.add_name(f"random {shape.family}")
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_BF16)
     writer.add_vocab_size(shape.vocab)
     writer.add_context_length(shape.max_position)
@@ -165,12 +195,12 @@ def write_gguf(path: Path, shape: Shape, seed: int) -> None:
     writer.add_head_count(shape.heads)
     writer.add_head_count_kv(shape.kv_heads)
     writer.add_rope_dimension_count(shape.head_dim)
-    writer.add_rope_freq_base(ROPE_THETA)
-    writer.add_layer_norm_rms_eps(RMS_NORM_EPS)
+    writer.add_rope_freq_base(shape.rope_theta)
+    writer.add_layer_norm_rms_eps(shape.rms_norm_eps)
     # Token ids go in and come out; llama.cpp needs no text for a benchmark.
     writer.add_tokenizer_model("no_vocab")
-    for _, name, dims, deviation in shape.tensors():
-        if deviation == 0.0:
+    for _, name, dims, _ in shape.tensors():
+        if len(dims) == 1:
             size = 4 * int(np.prod(dims))
             writer.add_tensor_info(name, dims, np.dtype(np.float32), size)
         else:
@@ -183,11 +213,11 @@ def write_gguf(path: Path, shape: Shape, seed: int) -> None:
     writer.write_ti_data_to_file()
     for hf_name, name, dims, deviation in shape.tensors():
         bits = random_bf16(hf_name, dims, deviation, seed)
-        if deviation == 0.0:
+        if len(dims) == 1:
             writer.write_tensor_data((bits.astype(np.uint32) << 16).view(np.float32))
-        elif name.endswith("attn_q.weight"):
+        elif shape.family == "llama" and name.endswith("attn_q.weight"):
             writer.write_tensor_data(interleave_rotary(bits, shape.heads))
-        elif name.endswith("attn_k.weight"):
+        elif shape.family == "llama" and name.endswith("attn_k.weight"):
             writer.write_tensor_data(interleave_rotary(bits, shape.kv_heads))
         else:
             writer.write_tensor_data(bits)
@@ -204,33 +234,26 @@ def interleave_rotary(weight: np.ndarray, heads: int) -> np.ndarray:
 def write_json_files(out: Path, shape: Shape) -> None:
     """config.json as transformers 4 writes it, and a byte-level tokenizer that fills the vocabulary."""
     bos, eos = shape.vocab - 2, shape.vocab - 1
-    write_json(
-        out / "config.json",
-        {
-            "architectures": ["LlamaForCausalLM"],
-            "attention_bias": False,
-            "bos_token_id": bos,
-            "eos_token_id": eos,
-            "hidden_act": "silu",
-            "hidden_size": shape.hidden,
-            "initializer_range": 0.02,
-            "intermediate_size": shape.ffn,
-            "max_position_embeddings": shape.max_position,
-            "mlp_bias": False,
-            "model_type": "llama",
-            "num_attention_heads": shape.heads,
-            "num_hidden_layers": shape.layers,
-            "num_key_value_heads": shape.kv_heads,
-            "pretraining_tp": 1,
-            "rms_norm_eps": RMS_NORM_EPS,
-            "rope_scaling": None,
-            "rope_theta": ROPE_THETA,
-            "tie_word_embeddings": False,
-            "torch_dtype": "bfloat16",
-            "use_cache": True,
-            "vocab_size": shape.vocab,
-        },
-    )
+    config = {
+        "bos_token_id": bos,
+        "eos_token_id": eos,
+        "hidden_act": "silu",
+        "hidden_size": shape.hidden,
+        "initializer_range": 0.02,
+        "intermediate_size": shape.ffn,
+        "max_position_embeddings": shape.max_position,
+        "model_type": shape.family,
+        "num_attention_heads": shape.heads,
+        "num_hidden_layers": shape.layers,
+        "num_key_value_heads": shape.kv_heads,
+        "rms_norm_eps": shape.rms_norm_eps,
+        "rope_theta": shape.rope_theta,
+        "tie_word_embeddings": shape.tied,
+        "torch_dtype": "bfloat16",
+        "use_cache": True,
+        "vocab_size": shape.vocab,
+    }
+    write_json(out / "config.json", config | FAMILY_CONFIG[shape.family])
     write_json(out / "generation_config.json", {"bos_token_id": bos, "eos_token_id": eos})
     vocab = {character: i for i, character in enumerate(byte_alphabet())}
     vocab |= {f"<t{i}>": i for i in range(len(vocab), shape.vocab - 2)}
