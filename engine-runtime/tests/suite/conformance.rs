@@ -1,8 +1,10 @@
 //! One suite for all backends: every op against the `reference` one, and batch invariance bit by bit.
 //!
 //! Each backend runs the same tests under its own name. One whose instructions this machine lacks is reported as
-//! skipped. Tolerances are stated where they are used: f32 sums against f64 sums, and what a format rounds away.
+//! skipped. The instruction sets of the CPU are held against each other too, bit by bit. Tolerances are stated where they
+//! are used: f32 sums against f64 sums, and what a format rounds away.
 
+mod answers;
 mod attention;
 mod inputs;
 mod matmul;
@@ -251,4 +253,63 @@ suites! {
     avx512: Cpu<Avx512> { f32: F32, f16: F16, bf16: BF16, }
     #[cfg(target_arch = "x86_64")]
     avx512bf16: Cpu<Avx512Bf16> { f32: F32, f16: F16, bf16: BF16, }
+}
+
+/// Holds the answers of some instruction sets against each other.
+#[cfg(target_arch = "x86_64")]
+macro_rules! same {
+    ($answer:tt on $($backend:ident)+) => {
+        answers::same(&[$((stringify!($backend), same!(@ $answer $backend)),)+])
+    };
+    (@ ($op:ident::$answer:ident) $backend:ident) => {
+        $op::$answer::<Cpu<$backend>>()
+    };
+    (@ ($op:ident::$answer:ident of $format:ty) $backend:ident) => {
+        $op::$answer::<$format, Cpu<$backend>>()
+    };
+}
+
+/// Tests that every instruction set has one answer, products on those that have no instruction of their own for them.
+#[cfg(target_arch = "x86_64")]
+macro_rules! one_answer {
+    ($($name:ident: $element:ty { products on $($backend:ident)+ })+) => {
+        mod one_answer {
+            use super::*;
+
+            #[test]
+            fn rows_have_one_answer() {
+                same!((rows::answer) on Portable Avx2 Avx512 Avx512Bf16);
+            }
+            #[test]
+            fn the_sampler_has_one_answer() {
+                same!((sampler::answer) on Portable Avx2 Avx512 Avx512Bf16);
+            }
+            $(
+                mod $name {
+                    use super::*;
+
+                    #[test]
+                    fn embeddings_have_one_answer() {
+                        same!((rows::embedding_answer of $element) on Portable Avx2 Avx512 Avx512Bf16);
+                    }
+                    #[test]
+                    fn attention_has_one_answer() {
+                        same!((attention::answer of $element) on Portable Avx2 Avx512 Avx512Bf16);
+                    }
+                    #[test]
+                    fn products_have_one_answer() {
+                        same!((matmul::answer of $element) on $($backend)+);
+                    }
+                }
+            )+
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+one_answer! {
+    f32: F32 { products on Portable Avx2 Avx512 Avx512Bf16 }
+    f16: F16 { products on Portable Avx2 Avx512 Avx512Bf16 }
+    // `Avx512Bf16` rounds activations to bf16, and then as its instruction does.
+    bf16: BF16 { products on Portable Avx2 Avx512 }
 }

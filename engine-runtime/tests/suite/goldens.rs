@@ -98,10 +98,18 @@ impl Golden {
     }
 }
 
-/// The largest difference from the golden logits, over all prompts; however they are cut, logits are the same bits.
-fn difference<R: Recipe>(golden: &Golden) -> f32 {
+/// What a backend makes of a golden.
+struct Outcome {
+    /// The largest difference from the golden logits, over all prompts.
+    largest: f32,
+    /// Bits of all logits.
+    logits: Vec<u32>,
+}
+
+/// Runs all prompts; however they are cut, logits are the same bits.
+fn outcome<R: Recipe>(golden: &Golden) -> Outcome {
     let mut solo = load::<R>(golden);
-    let mut largest = 0.0f32;
+    let (mut largest, mut bits) = (0.0f32, Vec::new());
     for prompt in &golden.prompts {
         let [logits, again] = CHUNKS.map(|chunk| solo.logits(&prompt.tokens, chunk).unwrap());
         assert!(
@@ -118,12 +126,16 @@ fn difference<R: Recipe>(golden: &Golden) -> f32 {
             assert!(ours.is_finite(), "{}: {ours}", golden.name);
             largest = largest.max((ours - theirs).abs());
         }
+        bits.extend(logits.iter().map(|logit| logit.to_bits()));
     }
-    largest
+    Outcome {
+        largest,
+        logits: bits,
+    }
 }
 
-/// Whether each prompt is followed by the golden tokens.
-fn follows<R: Recipe>(golden: &Golden) {
+/// The same, and each prompt is followed by the golden tokens.
+fn exact_outcome<R: Recipe>(golden: &Golden) -> Outcome {
     let mut solo = load::<R>(golden);
     for prompt in &golden.prompts {
         assert_eq!(prompt.greedy.len(), 64);
@@ -136,6 +148,7 @@ fn follows<R: Recipe>(golden: &Golden) {
             prompt.tokens.len()
         );
     }
+    outcome::<R>(golden)
 }
 
 fn load<R: Recipe>(golden: &Golden) -> Solo<R> {
@@ -150,22 +163,24 @@ macro_rules! golden_tests {
         mod $backend_name {
             use super::*;
 
+            /// `None` where this machine cannot.
+            pub fn in_f32(golden: &Golden) -> Option<Outcome> {
+                device::<$backend>(1)?;
+                let architecture = Config::open(&golden.dir).unwrap().architecture;
+                let run: Option<fn(&Golden) -> Outcome> = engine_runtime::by_family!(
+                    architecture.as_str(), $backend, Dense<F32>, LIMITS, exact_outcome
+                );
+                Some(run.expect("a family of ours")(golden))
+            }
+
             #[test]
             fn f32_is_within_1e_4_and_greedy_tokens_are_equal() {
-                if device::<$backend>(1).is_none() {
-                    return;
-                }
                 for golden in Golden::all() {
-                    let architecture = Config::open(&golden.dir).unwrap().architecture;
-                    let name = architecture.as_str();
-                    let run: Option<fn(&Golden) -> f32> =
-                        engine_runtime::by_family!(name, $backend, Dense<F32>, LIMITS, difference);
-                    let largest = run.expect("a family of ours")(&golden);
+                    let Some(Outcome { largest, .. }) = in_f32(&golden) else {
+                        return;
+                    };
                     println!("{:14} {:32} f32  {largest:.2e}", stringify!($backend_name), golden.name);
                     assert!(largest < BOUND_F32, "{}: {largest}", golden.name);
-                    let run: Option<fn(&Golden)> =
-                        engine_runtime::by_family!(name, $backend, Dense<F32>, LIMITS, follows);
-                    run.expect("a family of ours")(&golden);
                 }
             }
 
@@ -178,11 +193,11 @@ macro_rules! golden_tests {
                 for golden in Golden::all() {
                     let architecture = Config::open(&golden.dir).unwrap().architecture;
                     let name = architecture.as_str();
-                    let runs: &[(&str, Option<fn(&Golden) -> f32>)] = &[
-                        $(($dtype, engine_runtime::by_family!(name, $backend, Dense<$format>, LIMITS, difference)),)+
+                    let runs: &[(&str, Option<fn(&Golden) -> Outcome>)] = &[
+                        $(($dtype, engine_runtime::by_family!(name, $backend, Dense<$format>, LIMITS, outcome)),)+
                     ];
                     for &(dtype, run) in runs {
-                        let (largest, bound) = (run.expect("a family of ours")(&golden), golden.bound(dtype));
+                        let (largest, bound) = (run.expect("a family of ours")(&golden).largest, golden.bound(dtype));
                         assert!(largest < bound, "{} in {dtype}: {largest}, bound {bound}", golden.name);
                         measured.note(&golden.name, dtype, stringify!($backend_name), largest);
                     }
@@ -204,4 +219,23 @@ golden_tests! {
     avx2: Cpu<Avx2>, rounding "f16" F16, "bf16" BF16;
     avx512: Cpu<Avx512>, rounding "bf16" BF16;
     avx512bf16: Cpu<Avx512Bf16>, rounding "bf16" BF16;
+}
+
+/// Whole models: logits have the same bits on every instruction set.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn every_instruction_set_has_the_same_logits() {
+    // One of each family.
+    let names = ["llama-2", "qwen2", "qwen3", "qwen3-moe", "gemma3"];
+    let mut chosen = Golden::all();
+    chosen.retain(|golden| names.contains(&&*golden.name));
+    assert_eq!(chosen.len(), names.len());
+    for golden in &chosen {
+        let expected = portable::in_f32(golden).expect("any machine can");
+        for run in [avx2::in_f32, avx512::in_f32, avx512bf16::in_f32] {
+            if let Some(outcome) = run(golden) {
+                assert!(outcome.logits == expected.logits, "{}", golden.name);
+            }
+        }
+    }
 }

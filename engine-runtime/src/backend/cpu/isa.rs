@@ -3,7 +3,13 @@
 //! A value of an [`Isa`] type is proof that this machine has the instructions: only [`Isa::detect`] makes one. So
 //! vector operations are safe methods of it, and what is unsafe in a kernel is its pointers alone. Kernels are
 //! written once, generic over the instruction set, and entered through [`Isa::enter`], which is where the
-//! instructions are switched on. The only `cfg`s on the processor are in this file.
+//! instructions are switched on. The only `cfg`s on the processor are here and in this folder.
+//!
+//! A kernel has one answer on every instruction set, bit for bit. Operations on lanes are those of IEEE 754 everywhere,
+//! a product that is added to is rounded once with it ([`Isa::mul_add`]), and what runs across lanes is summed in
+//! [`Sums`] alone, whose order knows nothing of a vector's width. Two things are excepted: products in bf16 on
+//! [`Avx512Bf16`], whose instruction rounds as it likes, and x86-64 processors from before 2013, which cannot round a
+//! product and a sum as one ([`Portable`]).
 
 /// Operations that are one instruction each, lane by lane.
 #[cfg(target_arch = "x86_64")]
@@ -23,6 +29,7 @@ mod avx2;
 mod avx512;
 mod level;
 mod portable;
+mod sums;
 
 #[cfg(target_arch = "x86_64")]
 pub use avx2::Avx2;
@@ -30,6 +37,7 @@ pub use avx2::Avx2;
 pub use avx512::{Avx512, Avx512Bf16};
 pub use level::{Level, ThisMachine};
 pub use portable::Portable;
+pub(in crate::backend::cpu) use sums::Sums;
 
 use crate::dtype::Float;
 
@@ -78,7 +86,7 @@ pub trait Isa: sealed::Sealed + Copy + Send + Sync + 'static {
     fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn div(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-    /// a * b + c, rounded once where the machine can.
+    /// a * b + c, rounded once.
     fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
     /// The larger; `b` where either is NaN.
     fn max(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
@@ -93,21 +101,7 @@ pub trait Isa: sealed::Sealed + Copy + Send + Sync + 'static {
     /// Asks for the cache line at `address`, which need not be valid.
     fn prefetch(self, address: *const u8);
 
-    /// Sum of the lanes, in an order of their number alone.
-    #[inline(always)]
-    fn sum(self, x: Self::Vector) -> f32 {
-        let mut lanes = self.lanes(x);
-        let mut width = Self::LANES;
-        while width > 1 {
-            width /= 2;
-            for i in 0..width {
-                lanes[i] += lanes[i + width];
-            }
-        }
-        lanes[0]
-    }
-
-    /// The largest lane, where none is NaN.
+    /// The largest lane, where none is NaN; of two zeros the positive one.
     #[inline(always)]
     fn largest(self, x: Self::Vector) -> f32 {
         let mut lanes = self.lanes(x);
@@ -120,7 +114,7 @@ pub trait Isa: sealed::Sealed + Copy + Send + Sync + 'static {
                 }
             }
         }
-        lanes[0]
+        lanes[0] + 0.0
     }
 
     /// The lanes as an array, zero behind them.

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use super::isa::{Dot, Kernel};
+use super::isa::{Dot, Kernel, MAX_LANES};
 use super::matmul::AHEAD;
 use super::{Array, Cpu, Isa};
 use crate::backend::DeviceError;
@@ -42,7 +42,7 @@ impl<I: Isa> Cpu<I> {
         let (isa, threads) = (self.isa, self.pool.threads());
         let time = best(|| {
             self.pool.run(threads, |_| {
-                let weights = [D::default(); 4 * super::isa::MAX_LANES];
+                let weights = [D::default(); 4 * MAX_LANES];
                 black_box(isa.enter(Peak::<D> {
                     weights: black_box(&weights),
                     groups: GROUPS,
@@ -69,10 +69,10 @@ fn best(mut measured: impl FnMut()) -> Duration {
 struct Read<'a>(&'a [f32]);
 
 impl<I: Isa> Kernel<I> for Read<'_> {
-    type Out = f32;
+    type Out = [f32; MAX_LANES];
 
     #[inline(always)]
-    fn run(self, isa: I) -> f32 {
+    fn run(self, isa: I) -> [f32; MAX_LANES] {
         /// Elements of 64 bytes, which is a cache line on most machines.
         const LINE: usize = 16;
         let mut sums = [isa.splat(0.0); LINE];
@@ -83,11 +83,11 @@ impl<I: Isa> Kernel<I> for Read<'_> {
             }
         }
         // A loop: a closure would be compiled without the instructions.
-        let mut total = 0.0;
-        for sum in sums {
-            total += isa.sum(sum);
+        let mut total = sums[0];
+        for sum in &sums[1..] {
+            total = isa.add(total, *sum);
         }
-        total
+        isa.lanes(total)
     }
 }
 
@@ -96,15 +96,15 @@ const CHAINS: usize = 6;
 
 struct Peak<'a, D> {
     /// One group.
-    weights: &'a [D; 4 * super::isa::MAX_LANES],
+    weights: &'a [D; 4 * MAX_LANES],
     groups: usize,
 }
 
 impl<I: Dot<D>, D: Float> Kernel<I> for Peak<'_, D> {
-    type Out = f32;
+    type Out = [f32; MAX_LANES];
 
     #[inline(always)]
-    fn run(self, isa: I) -> f32 {
+    fn run(self, isa: I) -> [f32; MAX_LANES] {
         // SAFETY: the array holds 2 * LANES * GROUP weights for the widest instruction set.
         let weights = unsafe { isa.weights(self.weights.as_ptr()) };
         let mut group = [bytemuck::Zeroable::zeroed()];
@@ -115,10 +115,10 @@ impl<I: Dot<D>, D: Float> Kernel<I> for Peak<'_, D> {
                 *sums = isa.accumulate(*sums, weights, group[0]);
             }
         }
-        let mut total = 0.0;
+        let mut total = isa.splat(0.0);
         for [a, b] in sums {
-            total += isa.sum(isa.add(a, b));
+            total = isa.add(total, isa.add(a, b));
         }
-        total
+        isa.lanes(total)
     }
 }

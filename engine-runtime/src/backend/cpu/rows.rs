@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::exp::exp;
-use super::isa::{Isa, Kernel, MAX_LANES};
+use super::isa::{Isa, Kernel, MAX_LANES, Sums};
 use crate::backend::RouteWeights;
 
 /// The vector at the start of `x`, zero behind its end.
@@ -34,12 +34,13 @@ pub(super) fn store<I: Isa>(isa: I, x: I::Vector, to: &mut [f32]) {
 /// row = row / sqrt(mean(row^2) + eps) * weight
 #[inline(always)]
 fn normalise<I: Isa>(isa: I, row: &mut [f32], weight: &[f32], eps: f32) {
-    let mut squares = isa.splat(0.0);
-    for x in row.chunks(I::LANES) {
-        let x = load(isa, x);
-        squares = isa.mul_add(x, x, squares);
+    let mut squares = Sums::new(isa);
+    let (blocks, rest) = row.as_chunks::<{ MAX_LANES }>();
+    for block in blocks {
+        squares.add_squares(isa, block);
     }
-    let mean = isa.sum(squares) / row.len() as f32;
+    squares.add_squares(isa, rest);
+    let mean = squares.total(isa) / row.len() as f32;
     let factor = isa.splat(1.0 / (mean + eps).sqrt());
     for (x, weight) in row.chunks_mut(I::LANES).zip(weight.chunks(I::LANES)) {
         let scaled = isa.mul(load(isa, x), factor);
@@ -214,18 +215,18 @@ impl<I: Isa> Kernel<I> for Route<'_> {
             RouteWeights::OfChosen => chosen,
             RouteWeights::OfAll if largest.is_finite() => {
                 let lowest = isa.splat(f32::NEG_INFINITY);
-                let mut sum = isa.splat(0.0);
-                let mut rest = 0.0;
-                let (vectors, tail) = logits.split_at(logits.len() / I::LANES * I::LANES);
-                for logits in vectors.chunks_exact(I::LANES) {
-                    let logits = isa.max(load(isa, logits), lowest);
-                    sum = isa.add(sum, exp(isa, isa.sub(logits, shift)));
+                let mut sums = Sums::new(isa);
+                let mut weights = [0.0; MAX_LANES];
+                for logits in logits.chunks(MAX_LANES) {
+                    let weights = &mut weights[..logits.len()];
+                    let vectors = logits.chunks(I::LANES).zip(weights.chunks_mut(I::LANES));
+                    for (logits, weights) in vectors {
+                        let logits = isa.max(load(isa, logits), lowest);
+                        store(isa, exp(isa, isa.sub(logits, shift)), weights);
+                    }
+                    sums.add(isa, weights);
                 }
-                for logit in tail {
-                    let logit = isa.splat(number(*logit));
-                    rest += isa.lanes(exp(isa, isa.sub(logit, shift)))[0];
-                }
-                isa.sum(sum) + rest
+                sums.total(isa)
             }
             RouteWeights::OfAll => {
                 let equal = logits.iter().filter(|logit| number(**logit) == largest);

@@ -3,7 +3,7 @@
 //! A score that is not a number counts as minus infinity everywhere.
 
 use super::exp::exp;
-use super::isa::{Isa, Kernel};
+use super::isa::{Isa, Kernel, Sums};
 use super::rows::{load, store};
 use crate::backend::{LogitEdit, NO_TOKEN, SamplingRow, SeenToken};
 
@@ -50,7 +50,7 @@ impl Weights {
         let shift = isa.splat(largest);
         let lowest = isa.splat(f32::NEG_INFINITY);
         for (scores, weights) in scores.chunks(CHUNK).zip(self.each.chunks_mut(CHUNK)) {
-            let mut sum = isa.splat(0.0);
+            let mut sums = Sums::new(isa);
             let vectors = scores.chunks(I::LANES).zip(weights.chunks_mut(I::LANES));
             for (scores, weights) in vectors {
                 if largest.is_finite() {
@@ -61,10 +61,11 @@ impl Weights {
                         *weight = f32::from(u8::from(*score == largest));
                     }
                 }
-                // Read back, without what the padding of a short last vector became.
-                sum = isa.add(sum, load(isa, weights));
             }
-            self.chunks.push(f64::from(isa.sum(sum)));
+            for block in weights.chunks(Sums::<I>::BLOCK) {
+                sums.add(isa, block);
+            }
+            self.chunks.push(f64::from(sums.total(isa)));
         }
         self.chunks.iter().sum()
     }

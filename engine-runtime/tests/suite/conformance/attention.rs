@@ -6,6 +6,7 @@ use engine_runtime::backend::{
 };
 use engine_runtime::dtype::{Float, Plain};
 
+use super::answers::{Answer, spoil};
 use super::inputs::Random;
 use super::{Formats, Staged, THREADS, assert_close, assert_same_bits, get, put};
 
@@ -415,4 +416,32 @@ fn is_invariant<D: Float, B: Formats<D>>(
             }
         }
     }
+}
+
+/// What attention answers, with windows and without.
+pub fn answer<D: Float, B: Formats<D>>() -> Option<Answer> {
+    let mut device = B::start(3)?;
+    let mut random = Random(44);
+    let mut answer = Answer::default();
+    for (layout, block_size) in layouts() {
+        for window in [None, Some(1), Some(20), Some(77)] {
+            let mut case = Case::random(&mut random, layout, block_size, &[5, 131, 90, 70]);
+            case.window = window;
+            let width = layout.width();
+            for seq in &mut case.seqs[2..] {
+                // Most of what is computed of one that holds no number is none either.
+                let few = seq.len() - 9 * width;
+                spoil(&mut random, &mut seq[few..], width);
+            }
+            let mut cache = case.cache::<D, _>(&mut device);
+            let steps: [&[_]; 2] = [
+                &[(0, 0, 4), (1, 0, 100), (2, 0, 90), (3, 0, 65)],
+                &[(0, 4, 5), (1, 100, 131), (3, 65, 70)],
+            ];
+            for pieces in steps {
+                answer.numbers(&case.step(&mut device, &mut cache, pieces));
+            }
+        }
+    }
+    Some(answer)
 }

@@ -4,6 +4,7 @@ use engine_runtime::backend::reference::Reference;
 use engine_runtime::backend::{DeviceError, ExpertInput, Head, Linear, Projection, Routes};
 use engine_runtime::dtype::{Dense, Float, HostMatrix, HostValues};
 
+use super::answers::{Answer, spoil};
 use super::inputs::{Random, Stored};
 use super::{Formats, THREADS, assert_close, assert_same_bits, get, put};
 
@@ -272,4 +273,35 @@ pub fn wrong_experts_are_refused<D: Float, B: Formats<D>>() {
         device.abandon();
     }
     grouped::<D, _>(&mut device, &experts, &x, &[0, 2], 2).expect("the device is still usable");
+}
+
+/// What matrix products answer, of one matrix and of experts.
+pub fn answer<D: Float, B: Formats<D>>() -> Option<Answer> {
+    let mut device = B::start(3)?;
+    let mut random = Random(43);
+    let mut answer = Answer::default();
+    for cols in [1, 2, 31, 77, 130, 515] {
+        for (outputs, more) in [(1, 0), (31, 2), (32, 0), (65, 36)] {
+            for rows in [1, 2, 5, 12, 31] {
+                let stored = [outputs, more].map(|rows| Stored::random(&mut random, rows, cols));
+                let parts = [stored[0].host(), stored[1].host()];
+                let bias = random.values(outputs + more);
+                let mut x = random.values(rows * cols);
+                spoil(&mut random, &mut x, cols);
+                for bias in [None, Some(&bias[..])] {
+                    answer.numbers(&product::<D, _>(&mut device, &parts, &x, bias));
+                }
+            }
+        }
+    }
+    let (rows, count, per_row, outputs, cols) = (13, 6, 2, 67, 131);
+    let experts = experts(&mut random, count, outputs, cols);
+    let choices = choices(&mut random, rows, count, per_row);
+    for inputs in [rows, rows * per_row] {
+        let mut x = random.values(inputs * cols);
+        spoil(&mut random, &mut x, cols);
+        let got = grouped::<D, _>(&mut device, &experts, &x, &choices, per_row);
+        answer.numbers(&got.expect("launches"));
+    }
+    Some(answer)
 }

@@ -6,6 +6,7 @@ use engine_runtime::backend::{
 };
 use engine_runtime::dtype::{Dense, Float};
 
+use super::answers::{Answer, spoil};
 use super::inputs::{Random, Stored};
 use super::{Formats, Staged, Subject, THREADS, assert_close, assert_same_bits, get, put};
 
@@ -424,4 +425,60 @@ pub fn are_batch_invariant<B: Subject>() {
             }
         }
     }
+}
+
+/// What ops on rows answer.
+pub fn answer<B: Subject>() -> Option<Answer> {
+    let mut device = B::start(3)?;
+    let mut random = Random(41);
+    let mut answer = Answer::default();
+    for layout in LAYOUTS {
+        for rows in [1, 2, 39] {
+            let width = layout.width();
+            let mut values = || {
+                let mut values = random.values(rows * width);
+                spoil(&mut random, &mut values, width);
+                values
+            };
+            let (x, delta) = (values(), values());
+            let weight = random.values(width + layout.head_dim);
+            for result in norms(&mut device, layout, &x, &delta, &weight) {
+                answer.numbers(&result);
+            }
+            let positions: Vec<u32> = (0..rows).map(|_| random.below(20) as u32).collect();
+            let angles = random.values(20 * layout.head_dim / 2);
+            answer.numbers(&rope(&mut device, layout, &x, &positions, &angles));
+            let steep: Vec<f32> = x.iter().map(|x| 30.0 * x).collect();
+            for kind in [Gate::Silu, Gate::Gelu] {
+                answer.numbers(&gate(&mut device, kind, &x, width / 2));
+                answer.numbers(&gate(&mut device, kind, &steep, width / 2));
+            }
+            for weights in [RouteWeights::OfAll, RouteWeights::OfChosen] {
+                for logits in [&x, &steep] {
+                    let (experts, shares) = route(&mut device, logits, width, 7, weights);
+                    answer.words(&experts);
+                    answer.numbers(&shares);
+                    let delta = &delta[..rows * 7];
+                    answer.numbers(&combine(&mut device, delta, &shares, 7));
+                }
+            }
+        }
+    }
+    Some(answer)
+}
+
+/// What an embedding answers.
+pub fn embedding_answer<D: Float, B: Formats<D>>() -> Option<Answer> {
+    let mut device = B::start(3)?;
+    let mut random = Random(42);
+    let mut answer = Answer::default();
+    for (vocab, hidden, scale) in [(1, 1, 1.0), (5, 3, 0.3), (33, 31, 5.5), (97, 77, 8.0)] {
+        for _ in 0..3 {
+            let stored = Stored::random(&mut random, vocab, hidden);
+            let ids: Vec<u32> = (0..40).map(|_| random.below(vocab) as u32).collect();
+            let got = embed::<D, _>(&mut device, &stored, &ids, scale);
+            answer.numbers(&got.expect("launches"));
+        }
+    }
+    Some(answer)
 }

@@ -6,6 +6,7 @@ use engine_runtime::backend::{
     SeenToken,
 };
 
+use super::answers::Answer;
 use super::inputs::Random;
 use super::{Staged, Subject, THREADS, assert_close, assert_same_bits, get, put};
 
@@ -428,4 +429,22 @@ pub fn is_batch_invariant<B: Subject>() {
             }
         }
     }
+}
+
+/// What the sampler answers.
+pub fn answer<B: Subject>() -> Option<Answer> {
+    let mut device = B::start(3)?;
+    let mut random = Random(45);
+    let mut answer = Answer::default();
+    for vocab in VOCABS {
+        for _ in 0..4 {
+            let case = Case::random(&mut random, 20, vocab);
+            let scores = case.process(&mut device);
+            answer.numbers(&scores);
+            for result in case.results(&mut device, &scores, None) {
+                answer.words(&result);
+            }
+        }
+    }
+    Some(answer)
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::backend::cpu::exp::exp;
-use crate::backend::cpu::isa::{Isa, MAX_LANES};
+use crate::backend::cpu::isa::{Isa, MAX_LANES, Sums};
 use crate::backend::cpu::memory::Scratch;
 use crate::backend::cpu::rows::{load, store};
 
@@ -102,6 +102,8 @@ pub(super) fn add_tile<I: Isa, const M: usize>(
             put(isa, *scores, &mut state.weights[head * TILE + columns..]);
         }
     }
+    // A block of sums begins at the same places on every instruction set.
+    let start = seen.start / Sums::<I>::BLOCK * Sums::<I>::BLOCK;
     for weights in state.weights.as_chunks_mut::<TILE>().0.iter_mut().take(M) {
         weights[start..seen.start].fill(f32::NEG_INFINITY);
     }
@@ -162,14 +164,15 @@ fn soften<I: Isa, const M: usize>(
     }
     for (head, total) in totals.iter_mut().enumerate() {
         let shift = isa.splat(largest[head]);
-        let mut sum = isa.splat(0.0);
+        let mut sums = Sums::new(isa);
         for scores in heads[head][seen.clone()].chunks_mut(I::LANES) {
             let weights = exp(isa, isa.sub(load(isa, scores), shift));
             store(isa, weights, scores);
-            // A short last vector is read back, without what its padding became.
-            sum = isa.add(sum, load(isa, scores));
         }
-        *total = *total * factors[head] + isa.sum(sum);
+        for block in heads[head][seen.clone()].chunks(Sums::<I>::BLOCK) {
+            sums.add(isa, block);
+        }
+        *total = *total * factors[head] + sums.total(isa);
     }
     factors
 }
