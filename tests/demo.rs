@@ -318,6 +318,7 @@ fn a_batch_takes_requests_as_clients_write_them() {
             json!({ "messages": [], "chat_template_kwargs": { "chat_template": "x" } }),
             json!({ "prompt": "x", "stream": true }),
             json!({ "prompt": "x", "n": u32::MAX }),
+            json!({ "messages": [] }),
         ],
     );
     failure(&output);
@@ -330,6 +331,7 @@ fn a_batch_takes_requests_as_clients_write_them() {
         "line 6: `stream` is true",
         // Nothing of that number is made before it is checked.
         "line 7: `n` is 4294967295",
+        "line 8: `messages` is empty",
     ]) {
         let error = answer["error"].as_str().unwrap_or_default();
         assert!(error.starts_with(expected), "{error} / {expected}");
@@ -394,6 +396,14 @@ fn a_text_ends_at_the_tokenizers_own_end_too() {
         answer["finish_reason"], "length",
         "the model's limit is cut to what fits"
     );
+}
+
+#[test]
+fn a_limit_of_nothing_is_refused_by_the_name_of_its_flag() {
+    for flag in ["--max-num-seqs", "--max-model-len"] {
+        let text = failure(&engine(&["run", "Hi", flag, "0"]));
+        assert!(text.contains(flag), "{text}");
+    }
 }
 
 #[test]

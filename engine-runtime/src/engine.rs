@@ -95,7 +95,8 @@ impl<R: Recipe> Engine<R> {
         ValidatedRequest::new(request, &self.rules, entropy)
     }
 
-    /// Queues a request. It is rejected if it was validated by other rules than this engine's, and if the queue is full.
+    /// Queues a request. It is rejected if it was validated by other rules than this engine's, and if the queue has no room
+    /// for all its sequences.
     pub fn submit(&mut self, request: ValidatedRequest) -> Result<RequestId, RequestError> {
         self.stats.submitted += 1;
         if let Err(error) = self.admissible(&request) {
@@ -190,7 +191,8 @@ impl<R: Recipe> Engine<R> {
             return Err(RequestError::OtherRules);
         }
         let waiting = self.scheduler.queued();
-        if waiting >= self.max_queue {
+        let more = request.sampling().n as usize;
+        if waiting.saturating_add(more) > self.max_queue {
             return Err(RequestError::QueueFull { waiting });
         }
         Ok(())

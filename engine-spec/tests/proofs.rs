@@ -55,8 +55,10 @@ fn is_compiled(path: &str, files: &[(String, String)]) -> bool {
         .parent()
         .is_some_and(|folder| folder.ends_with("tests"))
         || (path.ends_with("main.rs") && path.ancestors().any(|above| above.ends_with("tests")));
-    let module = format!("mod {stem};");
-    by_itself || files.iter().any(|(_, text)| text.contains(&module))
+    by_itself
+        || files
+            .iter()
+            .any(|(_, text)| declared::has_module(text, &stem))
 }
 
 /// Path and text of every Rust source below a folder.
@@ -226,7 +228,7 @@ fn a_declaration_is_read_with_all_that_it_says() {
     let pair = |a, b| CellId::pair(a, b).unwrap();
     let (a, b, c) = (Feature::BestOf, Feature::BeamSearch, Feature::AsyncOutput);
     assert_eq!(one.cells(), [pair(a, b), pair(a, c), pair(b, c)]);
-    let alone = "#[test] fn alone() { proves!(R: lora on amd: device) }";
+    let alone = "#[test] fn alone() { let it = proves!(R: lora on amd: device); run(it) }";
     let [one] = declared::of(alone).unwrap().try_into().unwrap();
     assert_eq!(one.cells(), [CellId::Hardware(Feature::Lora, Family::Amd)]);
 }
@@ -239,7 +241,10 @@ fn a_file_that_nothing_compiles_proves_nothing() {
             "../x/tests/whole.rs",
             "#[path = \"whole/part.rs\"]\nmod part;",
         ),
-        file("../x/tests/whole/part.rs", ""),
+        file(
+            "../x/tests/whole/part.rs",
+            "// mod lost;\n/// mod lost;\nconst X: &str = \"mod lost;\";",
+        ),
         file("../x/tests/whole/lost.rs", ""),
         file("../x/tests/other/main.rs", ""),
     ];
@@ -250,6 +255,26 @@ fn a_file_that_nothing_compiles_proves_nothing() {
 #[test]
 fn a_declaration_where_it_proves_nothing_is_refused() {
     for (why, source) in [
+        (
+            "nothing runs",
+            "#[test] fn f() { proves!(R: lora on cpu: here); }",
+        ),
+        (
+            "nothing runs",
+            "#[test] fn f() { let _ = proves!(R: lora on cpu: here); }",
+        ),
+        (
+            "nothing runs",
+            "#[test] fn f() { let proof = proves!(R: lora on cpu: here); let _ = proof; }",
+        ),
+        (
+            "nothing runs",
+            "#[test] fn f() { let proof = proves!(R: lora on cpu: here); drop(proof); }",
+        ),
+        (
+            "nothing runs",
+            "#[test] fn f() { drop(proves!(R: lora on cpu: here)); }",
+        ),
         ("no test", "fn helper() { proves!(R: lora on cpu: here); }"),
         ("no test", "const P: P = proves!(R: lora on cpu: here);"),
         (

@@ -63,7 +63,7 @@ impl Doctor {
         };
         match &self.folder {
             Some(folder) => findings.extend(self.model::<R>(folder, threads, free)),
-            None => findings.push(memory_of_the_profile::<R>(free)),
+            None => findings.push(memory_of_the_profile(R::LIMITS.kv_memory, free)),
         }
         let report = Report {
             profile: R::NAME,
@@ -154,12 +154,19 @@ fn memory(budget: &Budget, free: Option<u64>) -> Finding {
     }
 }
 
-/// What is known without a model.
-fn memory_of_the_profile<R: Recipe>(free: Option<u64>) -> Finding {
+/// What is known without a model: how much is there for weights, and for keys and values that take what weights leave.
+fn memory_of_the_profile(kv_memory: KvMemory, free: Option<u64>) -> Finding {
     let free_now = shown(free);
-    match R::LIMITS.kv_memory {
+    match kv_memory {
         KvMemory::Needed => Finding::fits("memory", format!("{free_now} free; name a model")),
-        KvMemory::Bytes(bytes) | KvMemory::Within(bytes) => {
+        KvMemory::Within(bytes) => Finding::fits(
+            "memory",
+            format!(
+                "{free_now} free, {} used at most; name a model",
+                Bytes(bytes)
+            ),
+        ),
+        KvMemory::Bytes(bytes) => {
             let found = format!("{free_now} free, {} asked for", Bytes(bytes));
             match free.is_some_and(|free| free < bytes) {
                 true => Finding::refused("memory", found),
@@ -232,5 +239,21 @@ impl Report {
             writeln!(out, "engine `{}` fits", self.profile)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A device's size bounds what an engine takes; a smaller model takes less.
+    #[test]
+    fn only_memory_that_a_start_would_take_is_refused_without_a_model() {
+        let fits = |kv_memory, free| memory_of_the_profile(kv_memory, free).fits;
+        assert!(!fits(KvMemory::Bytes(2 << 30), Some(1 << 30)));
+        assert!(fits(KvMemory::Bytes(1 << 30), Some(1 << 30)));
+        assert!(fits(KvMemory::Within(2 << 30), Some(1 << 30)));
+        assert!(fits(KvMemory::Needed, Some(0)));
+        assert!(fits(KvMemory::Bytes(1 << 30), None));
     }
 }

@@ -40,10 +40,10 @@ pub struct ThreadFlag {
 #[derive(clap::Args)]
 pub struct LimitFlags {
     /// Longest sequence in tokens, prompt and output together [default: the profile's or the model's limit, the lower]
-    #[arg(long, value_name = "TOKENS")]
+    #[arg(long, value_name = "TOKENS", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     max_model_len: Option<usize>,
     /// Sequences that run at once [default: the profile's limit]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     max_num_seqs: Option<usize>,
 }
 

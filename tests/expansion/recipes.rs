@@ -28,8 +28,10 @@ recipes! {
     default_: "default";
     epyc_7763_qwen2: "epyc-7763-qwen2";
     epyc_9654_chat: "epyc-9654-chat";
+    epyc_9755_qwen3_moe: "epyc-9755-qwen3-moe";
     portable: "portable";
     ryzen_7950x_assistant: "ryzen-7950x-assistant";
+    ryzen_9950x_gemma3: "ryzen-9950x-gemma3";
     xeon_8480_batch: "xeon-8480-batch";
 }
 

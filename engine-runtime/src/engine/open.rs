@@ -20,7 +20,8 @@ pub const MAX_QUEUE: usize = 1 << 16;
 /// What an engine needs beside its device and model.
 #[derive(Clone)]
 pub struct EngineOptions {
-    /// The profile's, or lower ones.
+    /// The profile's, or lower ones; as [`Budget::limits`](super::Budget::limits) gives them where the size of the cache
+    /// is what weights leave.
     pub limits: Limits,
     /// The model's end-of-sequence tokens.
     pub eos: Vec<u32>,
@@ -82,6 +83,10 @@ pub enum OpenError {
         max_batched_tokens: usize,
         max_model_len: usize,
     },
+    #[error(
+        "kv_memory is what weights leave of {bytes} bytes, and no weights are counted; open with the limits of a budget"
+    )]
+    Uncounted { bytes: u64 },
     #[error("{memory} bytes of KV cache hold no block; one block takes {block} bytes")]
     NoBlock { memory: u64, block: u64 },
     #[error(
@@ -225,7 +230,7 @@ fn blocks<R: Recipe>(limits: &Limits, shape: &ModelShape) -> Result<usize, OpenE
     let memory = match limits.kv_memory {
         KvMemory::Bytes(bytes) => bytes,
         KvMemory::Needed => wanted,
-        KvMemory::Within(bytes) => wanted.min(bytes),
+        KvMemory::Within(bytes) => return Err(OpenError::Uncounted { bytes }),
     };
     let blocks = memory / block;
     if blocks == 0 {

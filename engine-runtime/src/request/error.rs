@@ -50,7 +50,7 @@ pub enum RequestError {
     #[error("the request was validated by the rules of another engine; validate it by this one's")]
     OtherRules,
     #[error(
-        "the queue is full: {waiting} sequences are waiting; try again later, or raise max_queue"
+        "the queue is full: {waiting} sequences are waiting, and this request's would be too many; try again later, or raise max_queue"
     )]
     QueueFull { waiting: usize },
     #[error("the engine has ended: {reason}")]

@@ -17,7 +17,8 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Reads a JSON object. serde_json refuses nesting deeper than 128 by itself.
+    /// Reads a JSON object. serde_json refuses nesting deeper than 128 by itself. Of two fields of one name the last
+    /// counts, as for the servers whose clients these are (Python's `json` reads objects so).
     pub fn parse(json: &[u8]) -> Result<Self, RequestError> {
         match serde_json::from_slice(json) {
             Ok(fields) => Ok(Self {

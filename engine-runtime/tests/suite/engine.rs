@@ -224,6 +224,16 @@ fn a_full_queue_refuses_and_says_so() {
     assert_eq!(error, RequestError::QueueFull { waiting: 2 });
     engine.audit();
     assert_eq!(engine.stats().rejected, 1);
+    // Each answer of a request waits as a sequence of its own.
+    let mut engine = open_queue::<Plain>(model.dir(), &setup(), 2);
+    submit(&mut engine).unwrap();
+    let mut two = request(0..4, sampled(0, 4));
+    two.sampling.n = 2;
+    let two = engine.validate(two, 0).unwrap();
+    assert_eq!(
+        engine.submit(two),
+        Err(RequestError::QueueFull { waiting: 1 })
+    );
     // What runs does not wait.
     engine.step().unwrap();
     submit(&mut engine).unwrap();
@@ -388,7 +398,7 @@ fn limits_are_held_against_the_profile_and_each_other() {
         }
     };
     type Change = fn(&mut Limits);
-    let cases: [(Change, &str); 6] = [
+    let cases: [(Change, &str); 7] = [
         (
             |limits| limits.max_seqs = 7,
             "max_seqs is 7; the profile `Plain` was built for 6 at most",
@@ -413,6 +423,11 @@ fn limits_are_held_against_the_profile_and_each_other() {
         (
             |limits| limits.kv_memory = KvMemory::Bytes(1000),
             "1000 bytes of KV cache hold no block; one block takes 1024 bytes",
+        ),
+        (
+            |limits| limits.kv_memory = KvMemory::Within(1 << 20),
+            "kv_memory is what weights leave of 1048576 bytes, and no weights are counted; open with the limits of a \
+             budget",
         ),
     ];
     for (change, message) in cases {

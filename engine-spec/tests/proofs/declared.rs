@@ -57,6 +57,16 @@ struct Function {
 }
 
 fn walk(tokens: TokenStream, around: &Around, found: &mut Vec<Declared>) -> Result<(), String> {
+    walk_in(tokens, None, around, found)
+}
+
+/// Walks what stands in brackets; `handed_to` is the function whose arguments it is.
+fn walk_in(
+    tokens: TokenStream,
+    handed_to: Option<String>,
+    around: &Around,
+    found: &mut Vec<Declared>,
+) -> Result<(), String> {
     let tokens: Vec<_> = tokens.into_iter().collect();
     let mut attributes = Vec::new();
     let mut declared: Option<Function> = None;
@@ -76,7 +86,12 @@ fn walk(tokens: TokenStream, around: &Around, found: &mut Vec<Declared>) -> Resu
                 });
             }
             TokenTree::Group(group) if is(before(1), "!") && is(before(2), "proves") => {
-                found.push(declaration(group.stream(), around)?);
+                let one = declaration(group.stream(), around)?;
+                let is_run = is_handed_over(&tokens, at, handed_to.as_deref());
+                if !is_run {
+                    return Err(format!("`{}`: nothing runs what it proves", one.test));
+                }
+                found.push(one);
             }
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
                 let mut inner = around.clone();
@@ -84,7 +99,9 @@ fn walk(tokens: TokenStream, around: &Around, found: &mut Vec<Declared>) -> Resu
                 inner.function = declared.take().or(inner.function);
                 walk(group.stream(), &inner, found)?;
             }
-            TokenTree::Group(group) => walk(group.stream(), around, found)?,
+            TokenTree::Group(group) => {
+                walk_in(group.stream(), callee(before(1)), around, found)?;
+            }
             TokenTree::Punct(punct) if punct.as_char() == ';' => {
                 attributes.clear();
                 declared = None;
@@ -93,6 +110,57 @@ fn walk(tokens: TokenStream, around: &Around, found: &mut Vec<Declared>) -> Resu
         }
     }
     Ok(())
+}
+
+/// Whether the proof that ends at `at` is an argument of a function, or has a name that is one later.
+fn is_handed_over(tokens: &[TokenTree], at: usize, handed_to: Option<&str>) -> bool {
+    let before = |back: usize| at.checked_sub(back).and_then(|at| tokens.get(at));
+    if handed_to.is_some() {
+        return true;
+    }
+    // let NAME = proves ! (..)
+    let (Some(TokenTree::Ident(name)), true, true) =
+        (before(4), is(before(3), "="), is(before(5), "let"))
+    else {
+        return false;
+    };
+    let later = tokens.get(at + 1..).unwrap_or_default();
+    later.iter().enumerate().any(|(place, token)| match token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => {
+            let function = place.checked_sub(1).and_then(|at| later.get(at));
+            let first = group.stream().into_iter().next();
+            callee(function).is_some() && is(first.as_ref(), &name.to_string())
+        }
+        _ => false,
+    })
+}
+
+/// The function that brackets behind this token are the arguments of; `drop` runs nothing.
+fn callee(token: Option<&TokenTree>) -> Option<String> {
+    match token {
+        Some(TokenTree::Ident(name)) if name != "drop" => Some(name.to_string()),
+        // holds::<..>(..)
+        Some(TokenTree::Punct(end)) if end.as_char() == '>' => Some(end.to_string()),
+        _ => None,
+    }
+}
+
+/// Whether a source has this file as a module; comments and texts have none.
+pub fn has_module(source: &str, name: &str) -> bool {
+    let tokens: TokenStream = source.parse().unwrap_or_default();
+    names_module(tokens, name)
+}
+
+fn names_module(tokens: TokenStream, name: &str) -> bool {
+    let tokens: Vec<_> = tokens.into_iter().collect();
+    let inside = tokens.iter().any(|token| match token {
+        TokenTree::Group(group) => names_module(group.stream(), name),
+        _ => false,
+    });
+    let is_declared = |three: &[TokenTree]| {
+        is(three.first(), "mod") && is(three.get(1), name) && is(three.get(2), ";")
+    };
+    inside || tokens.windows(3).any(is_declared)
 }
 
 fn is(token: Option<&TokenTree>, text: &str) -> bool {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::BufRead;
 
 use engine_runtime::Recipe;
-use engine_runtime::engine::{Engine, Event, RequestId};
+use engine_runtime::engine::{Engine, Event, MAX_QUEUE, RequestId};
 use engine_runtime::request::{Fields, SamplingDefaults};
 use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
@@ -21,6 +21,8 @@ use crate::cli::prompt::Prompter;
 
 /// Requests on their way, for each sequence that can run: enough that no step waits for a line.
 const READ_AHEAD: usize = 4;
+/// Sequences that wait, at which reading stops: those of one more line would still fit the engine's queue.
+const WAITING: usize = MAX_QUEUE / 2;
 /// Bytes of answers that wait to be written, at which reading stops.
 const HELD: usize = 256 << 20;
 /// What a waiting answer takes beside its text.
@@ -79,7 +81,7 @@ impl<R: Recipe> Desk<R> {
         let mut read = 0;
         let mut more = true;
         while more || !self.lines.are_written() {
-            while more && self.lines.has_room(ahead) {
+            while more && self.lines.has_room(ahead) && self.engine.load().waiting < WAITING {
                 read += 1;
                 let line = line::read(&mut input, read)?;
                 more = line.is_some();

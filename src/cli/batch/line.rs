@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, Read};
 
+use engine_runtime::chat::Message;
 use engine_runtime::request::{
     Fields, Request, RequestError, SamplingDefaults, SamplingFields, take_without_effect,
 };
@@ -84,7 +85,7 @@ impl Line {
 impl Prompt {
     fn take(fields: &mut Fields) -> Result<Self, Failure> {
         let prompt: Option<Value> = fields.take("prompt")?;
-        let messages = fields.take("messages")?;
+        let messages: Option<Vec<Message>> = fields.take("messages")?;
         let tools: Option<Vec<Map<String, Value>>> = fields.take("tools")?;
         let choice: Option<Value> = fields.take("tool_choice")?;
         let variables: Option<Map<String, Value>> = fields.take("chat_template_kwargs")?;
@@ -104,6 +105,9 @@ impl Prompt {
             return Err(format!("`chat_template_kwargs` may not set `{name}`").into());
         }
         match (prompt, messages) {
+            (None, Some(messages)) if messages.is_empty() => {
+                Err("`messages` is empty: a chat begins with a message".into())
+            }
             (None, Some(messages)) => Ok(Self::Chat(Chat {
                 messages,
                 tools: tools.into_iter().map(Value::Object).collect(),

@@ -15,6 +15,12 @@ fn taken(json: serde_json::Value) -> Result<SamplingFields, String> {
 }
 
 #[test]
+fn of_two_fields_of_one_name_the_last_counts() {
+    let mut fields = Fields::parse(br#"{"n": 2, "seed": 1, "n": 3}"#).unwrap();
+    assert_eq!(fields.take::<u32>("n"), Ok(Some(3)));
+}
+
+#[test]
 fn settings_are_read_in_every_way_that_clients_write_them() {
     let open = SamplingFields::default;
     let list = |stops: &[&str]| Some(stops.iter().map(|&stop| stop.to_owned()).collect());
