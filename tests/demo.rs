@@ -401,7 +401,9 @@ fn a_text_ends_at_the_tokenizers_own_end_too() {
 #[test]
 fn a_limit_of_nothing_is_refused_by_the_name_of_its_flag() {
     for flag in ["--max-num-seqs", "--max-model-len"] {
-        let text = failure(&engine(&["run", "Hi", flag, "0"]));
+        let output = engine(&["run", "Hi", flag, "0"]);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{text}");
         assert!(text.contains(flag), "{text}");
     }
 }

@@ -36,14 +36,17 @@ pub struct ThreadFlag {
     pub threads: Option<usize>,
 }
 
+/// Past this a number is a slip of the finger, as in a profile.
+const MOST: u64 = 1 << 24;
+
 /// Limits for this run; the profile's are the most that the engine was built for.
 #[derive(clap::Args)]
 pub struct LimitFlags {
     /// Longest sequence in tokens, prompt and output together [default: the profile's or the model's limit, the lower]
-    #[arg(long, value_name = "TOKENS", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(long, value_name = "TOKENS", value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST))]
     max_model_len: Option<usize>,
     /// Sequences that run at once [default: the profile's limit]
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST))]
     max_num_seqs: Option<usize>,
 }
 
