@@ -555,6 +555,43 @@ fn bench_measures() {
 }
 
 #[test]
+fn bench_tells_what_of_a_step_is_not_the_model() {
+    let args = "bench --prompt-tokens 16 --decode-tokens 8 --format json --temperature 0.7 --top-k 20 --top-p 0.8 \
+                --repetition-penalty 1.05 --logprobs 2";
+    let json = stdout(&engine(&args.split_whitespace().collect::<Vec<_>>()));
+    let report: Value = serde_json::from_str(&json).expect("one JSON object");
+    let sampling = &report["sampling"];
+    assert_eq!(sampling["top_k"], 20, "{json}");
+    assert_eq!(sampling["logprobs"], 2, "{json}");
+    let figure = |name: &str| report[name].as_f64().expect("a number");
+    let parts = ["forward", "sampling", "host"];
+    let sum = |unit: &str| -> f64 {
+        let part = |part: &&str| figure(&format!("decode_{part}_{unit}"));
+        parts.iter().map(part).sum()
+    };
+    assert!((sum("share") - 1.0).abs() < 1e-6, "{json}");
+    assert!(
+        (sum("ms") / figure("decode_step_ms") - 1.0).abs() < 1e-6,
+        "{json}"
+    );
+    assert!(
+        figure("decode_forward_ms") > 0.0 && figure("decode_sampling_ms") > 0.0,
+        "{json}"
+    );
+    let greedy = stdout(&engine(&[
+        "bench",
+        "--prompt-tokens",
+        "4",
+        "--decode-tokens",
+        "2",
+        "--format",
+        "json",
+    ]));
+    let greedy: Value = serde_json::from_str(&greedy).expect("one JSON object");
+    assert_eq!(greedy["sampling"]["temperature"], 0.0);
+}
+
+#[test]
 fn unusable_arguments_name_themselves() {
     for (args, expected) in [
         (&["run", "x", "--temperature", "-1"][..], "temperature"),

@@ -16,7 +16,7 @@ mod open;
 mod stats;
 
 pub use budget::{Budget, Host, Shortage};
-pub use clock::{Clock, Times};
+pub use clock::{Clock, Spent, Times};
 pub use event::{Event, Failure, FinishReason, StopReason};
 pub use open::{EngineOptions, MAX_QUEUE, OpenError};
 pub use stats::{Load, Stats};
@@ -165,6 +165,11 @@ impl<R: Recipe> Engine<R> {
             preemptions: scheduler.preemptions,
             ..self.stats
         }
+    }
+
+    /// What of the time so far was the model, and what the choice of tokens.
+    pub fn spent(&self) -> Spent {
+        self.executor.spent()
     }
 
     /// Panics unless the conservation laws hold: each request is in flight or ended in exactly one way, and each

@@ -1,4 +1,6 @@
-//! `engine bench`: tokens a second, beside what the machine could do at most.
+//! `engine bench`: tokens a second, beside what the machine could do at most, and where the time of a step goes.
+
+mod report;
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -6,16 +8,19 @@ use std::time::{Duration, Instant};
 use engine_runtime::Recipe;
 use engine_runtime::backend::{DeviceLimits, Measure};
 use engine_runtime::checkpoint::Fit;
-use engine_runtime::engine::{Engine, Event};
+use engine_runtime::engine::{Clock, Engine, Event, Spent};
 use engine_runtime::model::Model;
-use engine_runtime::request::{Request, SamplingParams};
-use serde::Serialize;
+use engine_runtime::request::{Request, SamplingDefaults, SamplingFields, SamplingParams};
 
 use super::Failure;
 use super::format::Format;
 use super::model::ModelFlags;
+use super::sampling::ChoiceFlags;
+use report::{Chosen, Report, Step};
 
-/// Measure prefill and decode, and the share of the machine's own limits that they reach
+/// Measure prefill and decode, the share of the machine's own limits that they reach, and what of a step is not the model
+///
+/// Tokens are chosen greedily unless --temperature is given; the model's generation_config.json does not count.
 #[derive(clap::Args)]
 pub struct Bench {
     /// Tokens of each prompt
@@ -34,25 +39,8 @@ pub struct Bench {
     format: Format,
     #[command(flatten)]
     model: ModelFlags,
-}
-
-/// What was measured; shares are of the machine's own limits, measured in the same run.
-#[derive(Serialize)]
-struct Report {
-    profile: &'static str,
-    prompt_tokens: u32,
-    decode_tokens: u32,
-    seqs: u32,
-    load_s: f64,
-    time_to_first_token_s: f64,
-    prefill_tokens_per_s: f64,
-    decode_tokens_per_s: f64,
-    read_bandwidth_gb_s: Option<f64>,
-    dot_peak_gflops: Option<f64>,
-    /// Bytes of weights that decoding reads in a second, against the bandwidth.
-    decode_bandwidth_share: Option<f64>,
-    /// Operations of the weight matrices in prefill, against the peak.
-    prefill_dot_share: Option<f64>,
+    #[command(flatten)]
+    choice: ChoiceFlags,
 }
 
 /// One measurement.
@@ -61,6 +49,17 @@ struct Timing {
     first_token: Duration,
     prefill: Duration,
     decode: Duration,
+    /// Of `decode`.
+    steps: u64,
+    spent: Spent,
+}
+
+/// Where an engine is on its way.
+#[derive(Clone, Copy)]
+struct Mark {
+    at: Duration,
+    steps: u64,
+    spent: Spent,
 }
 
 impl Bench {
@@ -71,7 +70,8 @@ impl Bench {
         let checkpoint = self.model.checkpoint()?;
         let fit = R::Model::check(&checkpoint, &self.model.limits::<R>(&checkpoint))?;
         let start = Instant::now();
-        let mut engine = self.model.open_untokenized::<R>(&checkpoint)?;
+        let clock = Clock::new(move || start.elapsed());
+        let mut engine = self.model.open_untokenized::<R>(&checkpoint, clock)?;
         let load = start.elapsed();
 
         // The first run touches memory for the first time and wakes the threads.
@@ -100,12 +100,7 @@ impl Bench {
         for seq in 0..self.seqs {
             let request = Request {
                 prompt: prompt(self.prompt_tokens, fit.dims.vocab, round * self.seqs + seq),
-                sampling: SamplingParams {
-                    temperature: 0.0,
-                    max_tokens: Some(self.decode_tokens.saturating_add(1)),
-                    ignore_eos: true,
-                    ..SamplingParams::default()
-                },
+                sampling: self.sampling(),
                 cache_salt: Some(format!("round {round}, sequence {seq}")),
             };
             let request = engine.validate(request, 0)?;
@@ -131,17 +126,40 @@ impl Bench {
                 }
             }
             if prefilled.is_none() && begun.iter().all(|begun| *begun) {
-                prefilled = Some(start.elapsed());
+                prefilled = Some(Mark::of(engine, start));
             }
         }
+        let end = Mark::of(engine, start);
         match (first_token, prefilled) {
-            (Some(first_token), Some(prefill)) => Ok(Timing {
+            (Some(first_token), Some(prefilled)) => Ok(Timing {
                 first_token,
-                prefill,
-                decode: start.elapsed() - prefill,
+                prefill: prefilled.at,
+                decode: end.at - prefilled.at,
+                steps: end.steps - prefilled.steps,
+                spent: Spent {
+                    forward: end.spent.forward - prefilled.spent.forward,
+                    sampling: end.spent.sampling - prefilled.spent.sampling,
+                },
             }),
             _ => Err("the engine finished without a token for every sequence".into()),
         }
+    }
+
+    /// The settings of all requests.
+    fn sampling(&self) -> SamplingParams {
+        let defaults = SamplingDefaults {
+            flags: self.choice.fields(),
+            model: SamplingFields {
+                temperature: Some(0.0),
+                seed: Some(0),
+                ..SamplingFields::default()
+            },
+        };
+        defaults.complete(SamplingFields {
+            max_tokens: Some(self.decode_tokens.saturating_add(1)),
+            ignore_eos: Some(true),
+            ..SamplingFields::default()
+        })
     }
 
     fn report<R: Recipe>(
@@ -152,9 +170,11 @@ impl Bench {
         timings: &mut [Timing],
     ) -> Report {
         let seqs = f64::from(self.seqs);
-        let prefill =
-            seqs * f64::from(self.prompt_tokens) / median(timings, |timing| timing.prefill);
-        let decode = seqs * f64::from(self.decode_tokens) / median(timings, |timing| timing.decode);
+        let first_token = median(timings, |timing| timing.first_token).first_token;
+        let prefill = median(timings, |timing| timing.prefill).prefill;
+        let prefill = seqs * f64::from(self.prompt_tokens) / prefill.as_secs_f64();
+        let middle = median(timings, |timing| timing.decode);
+        let decode = seqs * f64::from(self.decode_tokens) / middle.decode.as_secs_f64();
         let embedding = (fit.dims.vocab * fit.dims.hidden) as u64;
         // A tied embedding is the output matrix too, which a decode step reads whole; an untied one is only looked up.
         let looked_up = if fit.tied { 0 } else { embedding };
@@ -168,8 +188,9 @@ impl Bench {
             prompt_tokens: self.prompt_tokens,
             decode_tokens: self.decode_tokens,
             seqs: self.seqs,
+            sampling: Chosen::of(&self.sampling()),
             load_s: load.as_secs_f64(),
-            time_to_first_token_s: median(timings, |timing| timing.first_token),
+            time_to_first_token_s: first_token.as_secs_f64(),
             prefill_tokens_per_s: prefill,
             decode_tokens_per_s: decode,
             read_bandwidth_gb_s: limits.map(|limits| limits.read_bandwidth / 1e9),
@@ -177,60 +198,25 @@ impl Bench {
             decode_bandwidth_share: limits
                 .map(|limits| read * decode / seqs / limits.read_bandwidth),
             prefill_dot_share: limits.map(|limits| 2.0 * multiplied * prefill / limits.dot_peak),
+            step: Step::of(middle.steps, middle.decode, middle.spent),
         }
     }
 }
 
-impl Report {
-    fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let Self {
-            prompt_tokens,
-            decode_tokens,
-            seqs,
-            ..
-        } = self;
-        writeln!(
-            out,
-            "engine `{}`: {seqs} x ({prompt_tokens} prompt + {decode_tokens} decoded tokens), loaded in {:.2} s",
-            self.profile, self.load_s
-        )?;
-        let share = |share: Option<f64>, of: &str| {
-            share.map_or_else(String::new, |share| {
-                format!("   {:.0} % of {of}", 100.0 * share)
-            })
-        };
-        writeln!(
-            out,
-            "prefill       {:10.1} tokens/s{}",
-            self.prefill_tokens_per_s,
-            share(self.prefill_dot_share, "the dot-product peak")
-        )?;
-        writeln!(
-            out,
-            "decode        {:10.1} tokens/s{}",
-            self.decode_tokens_per_s,
-            share(self.decode_bandwidth_share, "the read bandwidth")
-        )?;
-        writeln!(
-            out,
-            "first token   {:10.1} ms",
-            1e3 * self.time_to_first_token_s
-        )?;
-        if let (Some(bandwidth), Some(peak)) = (self.read_bandwidth_gb_s, self.dot_peak_gflops) {
-            writeln!(
-                out,
-                "machine       {bandwidth:10.1} GB/s read, {peak:.0} GFLOP/s dot products, measured now"
-            )?;
-        }
-        Ok(())
-    }
-}
-
-fn median(timings: &mut [Timing], of: impl Fn(&Timing) -> Duration) -> f64 {
+/// The measurement in the middle, of which there is at least one.
+fn median(timings: &mut [Timing], of: impl Fn(&Timing) -> Duration) -> Timing {
     timings.sort_by_key(&of);
-    timings
-        .get(timings.len() / 2)
-        .map_or(f64::NAN, |timing| of(timing).as_secs_f64())
+    timings[timings.len() / 2]
+}
+
+impl Mark {
+    fn of<R: Recipe>(engine: &Engine<R>, start: Instant) -> Self {
+        Self {
+            at: start.elapsed(),
+            steps: engine.stats().steps,
+            spent: engine.spent(),
+        }
+    }
 }
 
 /// Token ids without a pattern, the same in every run (a linear congruential generator, Knuth's constants).

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::builder::RangedU64ValueParser;
 use engine_runtime::backend::{Backend, DeviceOptions};
 use engine_runtime::checkpoint::Checkpoint;
-use engine_runtime::engine::{Budget, Engine, EngineOptions, Host};
+use engine_runtime::engine::{Budget, Clock, Engine, EngineOptions, Host};
 use engine_runtime::model::Model;
 use engine_runtime::text::{ByteText, Detokenize};
 use engine_runtime::tokenizer::Tokenizer;
@@ -63,15 +63,17 @@ impl ModelFlags {
         tokenizer: &Tokenizer,
     ) -> Result<Engine<R>, Failure> {
         let eos = checkpoint.eos_token_ids(tokenizer.eos_token_id());
-        self.open_with(checkpoint, eos, Arc::new(tokenizer.clone()))
+        let text = Arc::new(tokenizer.clone());
+        self.open_with(checkpoint, eos, text, Clock::stopped())
     }
 
-    /// The same with bare tokens, none of which ends a text.
+    /// The same with bare tokens, none of which ends a text, and with a clock.
     pub fn open_untokenized<R: Recipe>(
         &self,
         checkpoint: &Checkpoint,
+        clock: Clock,
     ) -> Result<Engine<R>, Failure> {
-        self.open_with(checkpoint, Vec::new(), Arc::new(ByteText))
+        self.open_with(checkpoint, Vec::new(), Arc::new(ByteText), clock)
     }
 
     fn open_with<R: Recipe>(
@@ -79,6 +81,7 @@ impl ModelFlags {
         checkpoint: &Checkpoint,
         eos: Vec<u32>,
         text: Arc<dyn Detokenize>,
+        clock: Clock,
     ) -> Result<Engine<R>, Failure> {
         let limits = self.limits::<R>(checkpoint);
         let mut device = self.device::<R>()?;
@@ -96,7 +99,10 @@ impl ModelFlags {
             bar.set_position(done);
         })?;
         bar.finish_and_clear();
-        let options = EngineOptions::new(budget.limits(), eos, text);
+        let options = EngineOptions {
+            clock,
+            ..EngineOptions::new(budget.limits(), eos, text)
+        };
         Ok(Engine::open(device, model, options)?)
     }
 

@@ -12,6 +12,22 @@ pub struct SamplingFlags {
     /// Keep going at least this long
     #[arg(long)]
     min_tokens: Option<u32>,
+    #[command(flatten)]
+    choice: ChoiceFlags,
+    /// End the output at this text; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    stop: Vec<String>,
+    /// Go on after the model's end of sequence
+    #[arg(long)]
+    ignore_eos: bool,
+    /// Sequences to generate
+    #[arg(short, long)]
+    n: Option<u32>,
+}
+
+/// Those of them that say how a token is chosen, and what is reported of it.
+#[derive(clap::Args)]
+pub struct ChoiceFlags {
     /// 0 always takes the likeliest token
     #[arg(long, allow_negative_numbers = true)]
     temperature: Option<f32>,
@@ -33,18 +49,9 @@ pub struct SamplingFlags {
     /// Makes sampling repeatable
     #[arg(long)]
     seed: Option<u64>,
-    /// End the output at this text; may be given several times
-    #[arg(long, value_name = "TEXT")]
-    stop: Vec<String>,
-    /// Go on after the model's end of sequence
-    #[arg(long)]
-    ignore_eos: bool,
     /// Report the logprob of each token and of this many candidates
     #[arg(long, value_name = "N")]
     logprobs: Option<u32>,
-    /// Sequences to generate
-    #[arg(short, long)]
-    n: Option<u32>,
 }
 
 impl SamplingFlags {
@@ -53,6 +60,18 @@ impl SamplingFlags {
         SamplingFields {
             max_tokens: self.max_tokens,
             min_tokens: self.min_tokens,
+            stop: (!self.stop.is_empty()).then_some(self.stop),
+            ignore_eos: self.ignore_eos.then_some(true),
+            n: self.n,
+            ..self.choice.fields()
+        }
+    }
+}
+
+impl ChoiceFlags {
+    /// What was given; the rest is open.
+    pub fn fields(&self) -> SamplingFields {
+        SamplingFields {
             temperature: self.temperature,
             top_k: self.top_k,
             top_p: self.top_p,
@@ -61,10 +80,7 @@ impl SamplingFlags {
             presence_penalty: self.presence_penalty,
             frequency_penalty: self.frequency_penalty,
             seed: self.seed,
-            stop: (!self.stop.is_empty()).then_some(self.stop),
-            ignore_eos: self.ignore_eos.then_some(true),
             logprobs: self.logprobs,
-            n: self.n,
             ..SamplingFields::default()
         }
     }

@@ -41,3 +41,13 @@ pub struct Times {
     pub first_token: Option<Duration>,
     pub finished: Duration,
 }
+
+/// How long the launches of all steps together have taken, by the engine's clock. That is what the device took where it
+/// runs launches at once, as a CPU does; another one's time is spent where a step is waited for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// From token ids to logits.
+    pub forward: Duration,
+    /// From logits to tokens and their logprobs.
+    pub sampling: Duration,
+}

@@ -3,6 +3,7 @@
 //! A launch returns before its step has run; collecting waits for it. Up to [`Executor::DEPTH`] steps may be launched
 //! and not collected. Each has a slot with the arrays that must outlive the launch of the next one.
 
+use super::{Clock, Spent};
 use crate::backend::{Attention, Backend, CacheShape, CopyBlocks, DeviceError};
 use crate::batch::{Batch, Capacity, DeviceBatch, reserved};
 use crate::dtype::CacheFormat;
@@ -24,6 +25,8 @@ pub struct Executor<R: Recipe> {
     next: usize,
     /// Whether the last call did not come to its end.
     interrupted: bool,
+    clock: Clock,
+    spent: Spent,
 }
 
 /// What belongs to one step.
@@ -60,6 +63,7 @@ impl<R: Recipe> Executor<R> {
         mut model: R::Model,
         cache: CacheShape,
         capacity: Capacity,
+        clock: Clock,
     ) -> Result<Self, DeviceError> {
         let vector = R::Cache::bytes(cache.head_dim);
         let cache_bytes = cache.vectors().saturating_mul(vector);
@@ -88,6 +92,8 @@ impl<R: Recipe> Executor<R> {
             device,
             model,
             interrupted: false,
+            clock,
+            spent: Spent::default(),
         })
     }
 
@@ -134,14 +140,22 @@ impl<R: Recipe> Executor<R> {
         if !batch.copies().is_empty() {
             device.copy_blocks(&mut self.cache, batch.copies())?;
         }
+        let start = self.clock.now();
         self.model
             .forward(device, batch, &mut self.cache, &mut self.logits)?;
+        let forward = self.clock.now();
         self.sampler.launch(device, batch, &self.logits, results)?;
+        self.spent.forward += forward.saturating_sub(start);
+        self.spent.sampling += self.clock.now().saturating_sub(forward);
         let words = batch.table_len * DeviceSampler::<R>::STRIDE;
         let ticket = device.fetch(results, words)?;
         self.next = (slot + 1) % depth;
         self.interrupted = false;
         Ok(Pending { slot, ticket })
+    }
+
+    pub fn spent(&self) -> Spent {
+        self.spent
     }
 
     /// Waits for a step, and adds to `sampled` what was chosen for each row of its table. Also a step that chooses

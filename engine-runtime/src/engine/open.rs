@@ -135,7 +135,7 @@ impl<R: Recipe> Engine<R> {
         };
         let capacity = Capacity::of(&limits, shape.vocab, eos.len());
         Ok(Self {
-            executor: Executor::open(device, model, cache, capacity)?,
+            executor: Executor::open(device, model, cache, capacity, clock.clone())?,
             scheduler: Scheduler::new(limits, blocks),
             rules: RequestRules {
                 profile: R::NAME,
