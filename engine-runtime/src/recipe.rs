@@ -102,3 +102,5 @@ pub type Table<R> = <<R as Recipe>::Backend as backend::Head<<R as Recipe>::Head
 pub type Cache<R> = <<R as Recipe>::Backend as Attention<<R as Recipe>::Cache>>::Cache;
 /// An array in device memory.
 pub type Array<R, T> = <<R as Recipe>::Backend as Backend>::Array<T>;
+/// What the tokens of a step are chosen from.
+pub type Scores<R> = <<R as Recipe>::Backend as Sampling>::Scores;

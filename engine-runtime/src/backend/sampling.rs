@@ -80,21 +80,36 @@ pub const PROCESSED_LOGPROBS: u32 = 2;
 pub const NO_TOKEN: u32 = u32::MAX;
 
 /// The sampler's ops. A row of the table is one choice; what it is made from are `vocab` logits in f32.
+///
+/// Three ops and not one, so that logprobs can be had of the logits or of what was made of them, and an engine without
+/// logprobs has nothing of it. They are launched in this order, over the same table and the same logits.
 pub trait Sampling: Backend {
+    /// What the tokens of a step are chosen from, in the form that suits the device: only these ops look into it.
+    type Scores: Send;
+
+    /// Room for tables of `rows` rows.
+    fn scores(&mut self, rows: usize, vocab: usize) -> Result<Self::Scores, DeviceError>;
+
+    /// Bytes that [`Sampling::scores`] takes.
+    fn bytes_of_scores(rows: usize, vocab: usize) -> usize {
+        rows.saturating_mul(vocab.saturating_mul(size_of::<f32>()))
+    }
+
     /// scores [rows, vocab] = logits [_, vocab] at each row's `logits_row`, after edits, penalties, temperature, then
     /// top-k, top-p and min-p, which set what they drop to minus infinity. A row of temperature 0 keeps its scores unscaled and untruncated.
     fn process_logits(
         &mut self,
         logits: &Self::Array<f32>,
         table: SamplingTable<'_, Self>,
-        scores: &mut Self::Array<f32>,
+        scores: &mut Self::Scores,
     ) -> Result<(), DeviceError>;
 
     /// results[row * stride] = the token drawn from softmax(scores `[row]`), or [`NO_TOKEN`]: the first id, in
     /// ascending order, at which the cumulative probability exceeds `uniform`; at temperature 0 the largest.
     fn sample(
         &mut self,
-        scores: &Self::Array<f32>,
+        logits: &Self::Array<f32>,
+        scores: &mut Self::Scores,
         table: SamplingTable<'_, Self>,
         results: &mut Self::Array<u32>,
         stride: usize,
@@ -103,11 +118,11 @@ pub trait Sampling: Backend {
     /// Reads the token at `results[row * stride]` and writes behind it: its logprob (bits of an f32), its rank from
     /// 1 (one more than the tokens with a larger logprob), then `top_logprobs` pairs of id and logprob, largest
     /// first, lowest id first among equals. `stride` is at least 3 + 2 * top_logprobs. Rows with [`NO_LOGPROBS`] cost
-    /// nothing.
+    /// nothing. Nothing can be chosen from the scores any more.
     fn logprobs(
         &mut self,
         logits: &Self::Array<f32>,
-        scores: &Self::Array<f32>,
+        scores: &mut Self::Scores,
         table: SamplingTable<'_, Self>,
         results: &mut Self::Array<u32>,
         stride: usize,

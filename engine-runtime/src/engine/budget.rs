@@ -8,7 +8,7 @@ use std::fmt;
 use engine_model::Bytes;
 
 use super::Executor;
-use crate::backend::{Backend, HeadLayout, Largest};
+use crate::backend::{Backend, HeadLayout, Largest, Sampling};
 use crate::batch::Capacity;
 use crate::checkpoint::Fit;
 use crate::recipe::{KvMemory, Limits, Recipe};
@@ -61,6 +61,8 @@ impl Budget {
         };
         let thread = wide(R::Backend::scratch_of_thread(&largest));
         let capacity = Capacity::of(limits, dims.vocab, host.eos.len());
+        let logits = seqs.saturating_mul(wide(dims.vocab) * 4);
+        let scores = R::Backend::bytes_of_scores(limits.max_seqs, dims.vocab);
         let rest = [
             ("weights", fit.memory.weights),
             ("activations", fit.memory.activations),
@@ -69,7 +71,7 @@ impl Budget {
                 "scratch of threads",
                 thread.saturating_mul(wide(host.threads)),
             ),
-            ("logits", seqs.saturating_mul(wide(dims.vocab) * 8)),
+            ("logits", logits.saturating_add(wide(scores))),
             ("step inputs", Executor::<R>::bytes_for(capacity)),
         ];
         let per_token = fit.memory.kv_per_token;

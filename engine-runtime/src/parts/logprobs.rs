@@ -3,7 +3,7 @@
 use super::{Off, Part, settings};
 use crate::backend::{DeviceError, Sampling, SamplingTable};
 use crate::legal::mark;
-use crate::recipe::{Array, Recipe};
+use crate::recipe::{Array, Recipe, Scores};
 
 /// What a step reports beside the sampled token.
 pub trait Logprobs<R: Recipe>: Part {
@@ -16,7 +16,7 @@ pub trait Logprobs<R: Recipe>: Part {
     fn launch(
         device: &mut R::Backend,
         logits: &Array<R, f32>,
-        scores: &Array<R, f32>,
+        scores: &mut Scores<R>,
         table: SamplingTable<'_, R::Backend>,
         results: &mut Array<R, u32>,
     ) -> Result<(), DeviceError>;
@@ -43,7 +43,7 @@ impl<R: Recipe> Logprobs<R> for Off {
     fn launch(
         _: &mut R::Backend,
         _: &Array<R, f32>,
-        _: &Array<R, f32>,
+        _: &mut Scores<R>,
         _: SamplingTable<'_, R::Backend>,
         _: &mut Array<R, u32>,
     ) -> Result<(), DeviceError> {
@@ -81,7 +81,7 @@ impl<R: Recipe> Logprobs<R> for Top {
     fn launch(
         device: &mut R::Backend,
         logits: &Array<R, f32>,
-        scores: &Array<R, f32>,
+        scores: &mut Scores<R>,
         table: SamplingTable<'_, R::Backend>,
         results: &mut Array<R, u32>,
     ) -> Result<(), DeviceError> {

@@ -1,9 +1,9 @@
 //! The device half of sampling: the launches from logits to a few words a row, and what those words say.
 
-use crate::backend::{Backend, DeviceError, NO_TOKEN, Sampling};
+use crate::backend::{DeviceError, NO_TOKEN, Sampling};
 use crate::batch::DeviceBatch;
 use crate::parts::{Logprobs, TokenLogprobs};
-use crate::recipe::{Array, Recipe};
+use crate::recipe::{Array, Recipe, Scores};
 use crate::sampler::TableRows;
 
 /// What was chosen for one row of a table.
@@ -18,8 +18,8 @@ pub struct Sampled {
 /// there at once.
 pub struct DeviceSampler<R: Recipe> {
     vocab: usize,
-    /// [table_rows, vocab]
-    scores: Array<R, f32>,
+    /// Of `table_rows` rows.
+    scores: Scores<R>,
 }
 
 impl<R: Recipe> DeviceSampler<R> {
@@ -30,7 +30,7 @@ impl<R: Recipe> DeviceSampler<R> {
     pub fn alloc(device: &mut R::Backend, rows: usize, vocab: usize) -> Result<Self, DeviceError> {
         Ok(Self {
             vocab,
-            scores: device.alloc("scores", rows * vocab)?,
+            scores: device.scores(rows, vocab)?,
         })
     }
 
@@ -47,7 +47,7 @@ impl<R: Recipe> DeviceSampler<R> {
         }
         let (vocab, scores) = (self.vocab, &mut self.scores);
         device.process_logits(logits, batch.sampling(vocab), scores)?;
-        device.sample(scores, batch.sampling(vocab), results, Self::STRIDE)?;
+        device.sample(logits, scores, batch.sampling(vocab), results, Self::STRIDE)?;
         if batch.wants_logprobs {
             R::Logprobs::launch(device, logits, scores, batch.sampling(vocab), results)?;
         }

@@ -136,7 +136,7 @@ fn launch_panic<R: Recipe>(
     device: &mut R::Backend,
     logits: &Array<R, f32>,
 ) -> Result<(), DeviceError> {
-    let mut scores = device.alloc("scores", VOCAB)?;
+    let mut scores = device.scores(1, VOCAB)?;
     let row = SamplingRow {
         edits_end: 1,
         ..SamplingRow::zeroed()

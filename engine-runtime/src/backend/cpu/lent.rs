@@ -6,7 +6,7 @@ use super::attention;
 use super::isa::Isa;
 use super::memory::Scratch;
 use super::pool::{self, Pool};
-use super::sampler::Weights;
+use super::sampler;
 use crate::backend::Largest;
 
 /// One for each thread. A thread takes its own, so that no lock is ever waited for.
@@ -16,18 +16,19 @@ pub(super) struct Lent(Box<[Mutex<Kept>]>);
 #[derive(Default)]
 pub(super) struct Kept {
     pub attention: Scratch,
-    pub weights: Weights,
+    pub sampler: sampler::Scratch,
 }
 
 impl Kept {
     /// Bytes for tasks of ops no larger than `largest`.
     pub fn bytes_for<I: Isa>(largest: &Largest) -> usize {
-        attention::scratch::<I>(largest.rows, largest.heads) + Weights::bytes_for(largest.vocab)
+        attention::scratch::<I>(largest.rows, largest.heads)
+            + sampler::Scratch::bytes_for(largest.vocab)
     }
 
     #[cfg(test)]
     pub fn bytes(&self) -> usize {
-        self.attention.bytes() + self.weights.bytes()
+        self.attention.bytes() + self.sampler.bytes()
     }
 }
 
@@ -51,7 +52,7 @@ impl Lent {
             self.with(|kept| {
                 let bytes = attention::scratch::<I>(largest.rows, largest.heads);
                 kept.attention.reserve(bytes);
-                kept.weights.reserve(largest.vocab);
+                kept.sampler.reserve(largest.vocab);
             });
         });
     }

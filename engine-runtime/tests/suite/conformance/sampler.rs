@@ -11,6 +11,7 @@ use super::inputs::Random;
 use super::{Staged, Subject, THREADS, assert_close, assert_same_bits, get, put};
 
 /// A batch of logits with the settings of each row.
+#[derive(Clone)]
 pub(super) struct Case {
     vocab: usize,
     /// [rows, vocab]
@@ -120,53 +121,94 @@ impl Case {
 
     /// Without top-p and min-p.
     fn untruncated(&self) -> Self {
-        let mut case = self.part(0, self.rows.len());
+        let mut case = self.clone();
         for row in &mut case.rows {
             (row.top_p, row.min_p) = (1.0, 0.0);
         }
         case
     }
 
-    /// The scores that the device makes of the logits.
-    fn process<B: Subject>(&self, device: &mut B) -> Vec<f32> {
-        let tables = Tables::put(device, self);
-        let logits = put(device, &self.logits);
-        let rows = self.rows.len();
-        let mut scores = put(device, &vec![f32::NAN; rows * self.vocab]);
-        device
-            .process_logits(&logits, tables.get(self.vocab), &mut scores)
-            .expect("launches");
-        get(device, &scores, rows * self.vocab)
+    /// `scores` [rows, vocab] as logits that only have to be chosen from.
+    fn of_scores(&self, scores: Vec<f32>) -> Self {
+        let rows = (0..).zip(&self.rows).map(|(logits_row, row)| SamplingRow {
+            logits_row,
+            uniform: row.uniform,
+            temperature: if row.temperature > 0.0 { 1.0 } else { 0.0 },
+            top_logprobs: row.top_logprobs,
+            logprobs: row.logprobs,
+            ..NEUTRAL
+        });
+        Self {
+            vocab: self.vocab,
+            logits: scores,
+            rows: rows.collect(),
+            seen: vec![],
+            edits: vec![],
+        }
     }
 
-    /// One result a row from given scores: the drawn token, and what `logprobs` writes behind `token` if it is given.
+    /// One result a row, of `top` candidates at most: the token that is drawn, or that of `tokens`, and what is reported.
     fn results<B: Subject>(
         &self,
         device: &mut B,
-        scores: &[f32],
         tokens: Option<&[u32]>,
+        top: usize,
     ) -> Vec<Vec<u32>> {
-        const STRIDE: usize = 3 + 2 * 5;
+        let stride = 3 + 2 * top;
         let (rows, vocab) = (self.rows.len(), self.vocab);
         let tables = Tables::put(device, self);
-        let [logits, scores] = [&self.logits, scores].map(|data| put(device, data));
-        let mut results = vec![7; rows * STRIDE];
-        for (result, token) in results.chunks_mut(STRIDE).zip(tokens.unwrap_or_default()) {
+        let logits = put(device, &self.logits);
+        let mut results = vec![7; rows * stride];
+        for (result, token) in results.chunks_mut(stride).zip(tokens.unwrap_or_default()) {
             result[0] = *token;
         }
         let mut results = put(device, &results);
+        let mut scores = device.scores(rows, vocab).expect("room for scores");
+        device
+            .process_logits(&logits, tables.get(vocab), &mut scores)
+            .expect("launches");
         if tokens.is_none() {
             device
-                .sample(&scores, tables.get(vocab), &mut results, STRIDE)
+                .sample(
+                    &logits,
+                    &mut scores,
+                    tables.get(vocab),
+                    &mut results,
+                    stride,
+                )
                 .expect("launches");
         }
         device
-            .logprobs(&logits, &scores, tables.get(vocab), &mut results, STRIDE)
+            .logprobs(
+                &logits,
+                &mut scores,
+                tables.get(vocab),
+                &mut results,
+                stride,
+            )
             .expect("launches");
-        get(device, &results, rows * STRIDE)
-            .chunks(STRIDE)
+        get(device, &results, rows * stride)
+            .chunks(stride)
             .map(<[u32]>::to_vec)
             .collect()
+    }
+
+    /// The tokens that are drawn, and the logprobs of all tokens [rows, vocab] that they are drawn from.
+    fn process<B: Subject>(&self, device: &mut B) -> (Vec<u32>, Vec<f32>) {
+        let vocab = self.vocab;
+        let mut case = self.clone();
+        for row in &mut case.rows {
+            (row.logprobs, row.top_logprobs) = (PROCESSED_LOGPROBS, vocab as u32);
+        }
+        let results = case.results(device, None, vocab);
+        let mut logprobs = vec![f32::NAN; results.len() * vocab];
+        for (result, logprobs) in results.iter().zip(logprobs.chunks_mut(vocab)) {
+            for pair in result[3..].as_chunks::<2>().0 {
+                logprobs[pair[0] as usize] = f32::from_bits(pair[1]);
+            }
+        }
+        assert!(logprobs.iter().all(|x| !x.is_nan()), "every token once");
+        (results.iter().map(|result| result[0]).collect(), logprobs)
     }
 }
 
@@ -211,12 +253,12 @@ pub fn process_agrees<B: Subject>() {
     }
 }
 
-/// The scores of every row, against those of the reference backend.
+/// The distribution of every row, against that of the reference backend.
 pub(super) fn compare_processed<B: Subject>(device: &mut B, case: &Case) {
     let vocab = case.vocab;
-    let got = case.process(device);
-    let expected = case.process(&mut Reference::default());
-    let whole = case.untruncated().process(&mut Reference::default());
+    let (_, got) = case.process(device);
+    let (_, expected) = case.process(&mut Reference::default());
+    let (_, whole) = case.untruncated().process(&mut Reference::default());
     let rows = got.chunks(vocab).zip(expected.chunks(vocab));
     for (i, (got, expected)) in rows.enumerate() {
         let whole = &whole[i * vocab..(i + 1) * vocab];
@@ -224,15 +266,25 @@ pub(super) fn compare_processed<B: Subject>(device: &mut B, case: &Case) {
     }
 }
 
-/// Equal, but that a token at the very edge of top-p or min-p may be kept by one and dropped by the other: its weight,
-/// and that of those before it, are known within 1e-5. `whole` is before top-p and min-p.
+/// Alike in all that is kept; but a token at the very edge of top-p or min-p may be kept by one and dropped by the
+/// other: its weight, and that of those before it, are known within 1e-5. `whole` is before top-p and min-p.
 fn compare_scores(got: &[f32], expected: &[f32], whole: &[f32], row: &SamplingRow) {
-    let largest = whole.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weight = |i: usize| f64::from(whole[i] - largest).exp();
+    let largest = |scores: &[f32]| scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let [of_got, of_expected, of_whole] = [got, expected, whole].map(largest);
+    let weight = |i: usize| f64::from(whole[i] - of_whole).exp();
     let total: f64 = (0..whole.len()).map(weight).sum();
-    for i in (0..got.len()).filter(|&i| got[i].to_bits() != expected[i].to_bits()) {
+    for i in 0..got.len() {
         let kept = [got[i], expected[i]].map(|score| score > f32::NEG_INFINITY);
-        assert_ne!(kept[0], kept[1], "{row:?}: score {i} differs");
+        if kept == [true; 2] {
+            // To the largest: what is kept at the edge moves all logprobs.
+            let (got, expected) = (got[i] - of_got, expected[i] - of_expected);
+            let bound = 4e-6 + 1e-6 * expected.abs();
+            let close = (got - expected).abs() <= bound;
+            assert!(close, "{row:?}: score {i} is {got}, expected {expected}");
+        }
+        if kept[0] == kept[1] {
+            continue;
+        }
         let before: f64 = (0..whole.len())
             .filter(|&j| whole[j] > whole[i] || whole[j] == whole[i] && j < i)
             .map(weight)
@@ -263,26 +315,31 @@ pub fn sample_agrees<B: Subject>() {
     );
 }
 
-/// The token that is drawn in every row, which is the reference backend's or lies right beside it.
+/// The token that is drawn in every row: the one that the reference backend draws from the same scores, or right
+/// beside it.
 pub(super) fn compare_drawn<B: Subject>(device: &mut B, case: &Case) -> Vec<u32> {
     let vocab = case.vocab;
-    let scores = case.process(&mut Reference::default());
-    let got = case.results(device, &scores, None);
-    let expected = case.results(&mut Reference::default(), &scores, None);
-    let drawn = (0..).zip(&case.rows).map(|(i, row)| {
+    let (drawn, scores) = case.process(device);
+    let (greedy, _) = case.process(&mut Reference::default());
+    let (expected, _) = case
+        .of_scores(scores.clone())
+        .process(&mut Reference::default());
+    for (i, row) in case.rows.iter().enumerate() {
         let scores = &scores[i * vocab..(i + 1) * vocab];
-        let (got, expected) = (got[i][0], expected[i][0]);
+        if row.temperature == 0.0 {
+            assert_eq!(drawn[i], greedy[i], "{row:?}");
+            continue;
+        }
+        let (got, expected) = (drawn[i], expected[i]);
         let at_the_edge = || edge(scores, got) && edge(scores, expected);
         let near = got == expected
-            || row.temperature > 0.0
-                && got != NO_TOKEN
+            || got != NO_TOKEN
                 && expected != NO_TOKEN
                 && at_the_edge()
-                && between(scores, got, expected) < 2e-6;
+                && between(scores, got, expected) < 4e-6;
         assert!(near, "{row:?}: drew {got}, expected {expected}");
-        got
-    });
-    drawn.collect()
+    }
+    drawn
 }
 
 /// Four equal tokens, and numbers at which the cumulative probability is exact: it must exceed the number.
@@ -303,8 +360,7 @@ fn draws_behind_the_uniform<B: Subject>(device: &mut B) {
         seen: vec![],
         edits: vec![],
     };
-    let results = case.results(device, &case.logits, None);
-    let drawn: Vec<u32> = results.iter().map(|result| result[0]).collect();
+    let (drawn, _) = case.process(device);
     assert_eq!(drawn, [1, 2, 4, 5]);
 }
 
@@ -322,15 +378,13 @@ fn rows_share_logits<B: Subject>(device: &mut B) {
         seen: vec![],
         edits: vec![],
     };
-    let scores = case.process(device);
-    assert_eq!(scores, [1.0; 12]);
-    for result in case.results(device, &scores, Some(&[0, 1, 3])) {
+    for result in case.results(device, Some(&[0, 1, 3]), 0) {
         assert!((f32::from_bits(result[1]) - 0.25_f32.ln()).abs() < 1e-6);
         assert_eq!(result[2], 1, "the rank among equals");
     }
-    let drawn = case.results(device, &scores, None);
-    let drawn: Vec<u32> = drawn.iter().map(|result| result[0]).collect();
+    let (drawn, logprobs) = case.process(device);
     assert_eq!(drawn, [0, 1, 3]);
+    assert!(logprobs.iter().all(|x| (x - 0.25_f32.ln()).abs() < 1e-6));
 }
 
 /// Whether the token can be drawn at all.
@@ -362,9 +416,17 @@ pub fn logprobs_agree<B: Subject>() {
     }
 }
 
-/// Logprobs, ranks and candidates of a random token in every row, and of none.
+/// Whether a token may be kept by one and dropped by another, see [`compare_scores`].
+fn has_edges(row: &SamplingRow) -> bool {
+    row.temperature > 0.0 && (row.top_p < 1.0 || row.min_p > 0.0)
+}
+
+/// Candidates that a case asks for at most.
+const TOP: usize = 5;
+
+/// Logprobs, ranks and candidates of a random token in every row, and of none. Of truncated scores they are
+/// compared with what the reference backend reports of the same scores.
 pub(super) fn compare_logprobs<B: Subject>(device: &mut B, case: &Case, random: &mut Random) {
-    let scores = case.process(&mut Reference::default());
     let tokens: Vec<u32> = case
         .rows
         .iter()
@@ -373,59 +435,94 @@ pub(super) fn compare_logprobs<B: Subject>(device: &mut B, case: &Case, random: 
             _ => random.below(case.vocab) as u32,
         })
         .collect();
-    let got = case.results(device, &scores, Some(&tokens));
-    let expected = case.results(&mut Reference::default(), &scores, Some(&tokens));
-    for ((got, expected), row) in got.iter().zip(&expected).zip(&case.rows) {
-        let ids = |result: &[u32]| -> Vec<u32> {
-            let pairs = result[3..].chunks(2).map(|pair| pair[0]);
-            [result[0], result[2]].into_iter().chain(pairs).collect()
+    let got = case.results(device, Some(&tokens), TOP);
+    let (_, scores) = case.process(device);
+    let mut reference = Reference::default();
+    let whole = case.results(&mut reference, Some(&tokens), TOP);
+    let scores = case.of_scores(scores);
+    let processed = scores.results(&mut reference, Some(&tokens), TOP);
+    for (i, (got, row)) in got.iter().zip(&case.rows).enumerate() {
+        let expected = match row.logprobs {
+            NO_LOGPROBS => {
+                assert!(got[1..].iter().all(|word| *word == 7), "left as it was");
+                continue;
+            }
+            PROCESSED_LOGPROBS if has_edges(row) => &processed[i],
+            _ => &whole[i],
         };
-        if row.logprobs == NO_LOGPROBS {
-            assert!(got[1..].iter().all(|word| *word == 7), "left as it was");
-        }
-        assert_eq!(ids(got), ids(expected), "{row:?}");
-        let logprobs = |result: &[u32]| -> Vec<f32> {
-            let pairs = 3 + 2 * row.top_logprobs as usize;
-            let bits = result[3..pairs].chunks(2).map(|pair| pair[1]);
-            [result[1]]
-                .into_iter()
-                .chain(bits)
-                .map(f32::from_bits)
-                .collect()
-        };
-        let (got, expected) = (logprobs(got), logprobs(expected));
+        let has_edges = row.logprobs == PROCESSED_LOGPROBS && has_edges(row);
         // The logarithm of a sum known within 1e-6 of itself.
-        assert_close("logprob", &got, &expected, |i| {
-            2e-6 + 2e-7 * expected[i].abs()
-        });
+        let bound = |x: f32| 4e-6 + 4e-7 * x.abs();
+        let pairs = 3 + 2 * row.top_logprobs as usize;
+        let logprobs = |result: &[u32]| -> Vec<f32> {
+            let bits = result[3..pairs].chunks(2).map(|pair| pair[1]);
+            let bits = [result[1]].into_iter().chain(bits);
+            bits.map(f32::from_bits).collect()
+        };
+        let (found, wanted) = (logprobs(got), logprobs(expected));
+        assert_close("logprob", &found, &wanted, |i| bound(wanted[i]));
+        assert_eq!(got[0], expected[0], "{row:?}");
+        // Processed scores have come here as logprobs, in which what was hardly different may be equal.
+        let scores = &scores.logits[i * case.vocab..(i + 1) * case.vocab];
+        let equal = |id: u32, other: u32| {
+            let [one, two] = [id, other].map(|id| scores[id as usize]);
+            has_edges && (one == two || (one - two).abs() <= bound(one))
+        };
+        let near = match scores.get(got[0] as usize) {
+            Some(score) if has_edges && score.is_finite() => {
+                let above = |floor: f32| scores.iter().filter(|x| **x > floor).count() as u32;
+                1 + above(score + bound(*score))..=1 + above(score - bound(*score))
+            }
+            _ => expected[2]..=expected[2],
+        };
+        assert!(
+            near.contains(&got[2]),
+            "{row:?}: rank {}, expected {near:?}",
+            got[2]
+        );
+        for (got, expected) in got[3..pairs].chunks(2).zip(expected[3..pairs].chunks(2)) {
+            let (got, expected) = (got[0], expected[0]);
+            assert!(
+                got == expected || equal(got, expected),
+                "{row:?}: {got}, expected {expected}"
+            );
+        }
+        assert_eq!(got[pairs..], vec![7; got.len() - pairs], "left as it was");
     }
 }
 
 pub fn is_batch_invariant<B: Subject>() {
     let mut random = Random(15);
-    let (rows, vocab) = (40, 777);
-    let case = Case::random(&mut random, rows, vocab);
-    let Some(mut device) = B::start(1) else {
-        return;
-    };
-    let scores = case.process(&mut device);
-    let results = case.results(&mut device, &scores, None);
-    for threads in THREADS {
-        let Some(mut device) = B::start(threads) else {
+    // One row that is a task, and one that is several.
+    for (rows, vocab, lens) in [(40, 777, &[1, 2, 7, 40][..]), (6, 40_003, &[1, 4, 6])] {
+        let case = Case::random(&mut random, rows, vocab);
+        let Some(mut device) = B::start(1) else {
             return;
         };
-        for len in [1, 2, 7, 40] {
-            for start in (0..rows).step_by(len).filter(|start| start + len <= rows) {
-                let part = case.part(start, start + len);
-                let got = part.process(&mut device);
-                let expected = &scores[start * vocab..(start + len) * vocab];
-                assert_same_bits("scores", &got, expected);
-                let got = part.results(&mut device, expected, None);
-                assert_eq!(
-                    got,
-                    results[start..start + len],
-                    "{len} rows, {threads} threads"
-                );
+        let (drawn, scores) = case.process(&mut device);
+        let reported = case.results(&mut device, None, TOP);
+        for threads in THREADS.into_iter().chain([64]) {
+            let Some(mut device) = B::start(threads) else {
+                return;
+            };
+            for &len in lens {
+                for start in (0..rows).step_by(len).filter(|start| start + len <= rows) {
+                    let part = case.part(start, start + len);
+                    let (got, got_scores) = part.process(&mut device);
+                    assert_eq!(
+                        got,
+                        drawn[start..start + len],
+                        "{len} rows, {threads} threads"
+                    );
+                    let expected = &scores[start * vocab..(start + len) * vocab];
+                    assert_same_bits("logprobs", &got_scores, expected);
+                    let got = part.results(&mut device, None, TOP);
+                    assert_eq!(
+                        got,
+                        reported[start..start + len],
+                        "{len} rows, {threads} threads"
+                    );
+                }
             }
         }
     }
@@ -436,12 +533,13 @@ pub fn answer<B: Subject>() -> Option<Answer> {
     let mut device = B::start(3)?;
     let mut random = Random(45);
     let mut answer = Answer::default();
-    for vocab in VOCABS {
+    for vocab in VOCABS.into_iter().chain([20_011]) {
         for _ in 0..4 {
             let case = Case::random(&mut random, 20, vocab);
-            let scores = case.process(&mut device);
-            answer.numbers(&scores);
-            for result in case.results(&mut device, &scores, None) {
+            let (drawn, logprobs) = case.process(&mut device);
+            answer.words(&drawn);
+            answer.numbers(&logprobs);
+            for result in case.results(&mut device, None, TOP) {
                 answer.words(&result);
             }
         }

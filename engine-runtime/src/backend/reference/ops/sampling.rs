@@ -3,10 +3,17 @@
 use crate::backend::reference::memory::{Array, View};
 use crate::backend::reference::{Reference, sampler};
 use crate::backend::{
-    Advance, DeviceError, Input, NO_LOGPROBS, NO_TOKEN, RAW_LOGPROBS, Sampling, SamplingTable,
+    Advance, Backend, DeviceError, Input, NO_LOGPROBS, NO_TOKEN, RAW_LOGPROBS, Sampling,
+    SamplingTable,
 };
 
 impl Sampling for Reference {
+    type Scores = Array<f32>;
+
+    fn scores(&mut self, rows: usize, vocab: usize) -> Result<Array<f32>, DeviceError> {
+        self.alloc("scores", rows * vocab)
+    }
+
     fn process_logits(
         &mut self,
         logits: &Array<f32>,
@@ -32,7 +39,8 @@ impl Sampling for Reference {
 
     fn sample(
         &mut self,
-        scores: &Array<f32>,
+        _: &Array<f32>,
+        scores: &mut Array<f32>,
         table: SamplingTable<'_, Self>,
         results: &mut Array<u32>,
         stride: usize,
@@ -52,7 +60,7 @@ impl Sampling for Reference {
     fn logprobs(
         &mut self,
         logits: &Array<f32>,
-        scores: &Array<f32>,
+        scores: &mut Array<f32>,
         table: SamplingTable<'_, Self>,
         results: &mut Array<u32>,
         stride: usize,
