@@ -8,6 +8,7 @@ mod attention;
 mod figures;
 mod matmul;
 mod pointwise;
+mod sampling;
 
 use engine_runtime::backend::cpu::{Cpu, Dot, Portable};
 use engine_runtime::backend::{Backend, DeviceOptions};
@@ -32,7 +33,13 @@ fn bench<I: Dot<BF16> + Dot<F32>>(figures: &mut Figures) {
     let set = I::LEVEL.name;
     if !figures.any(
         set,
-        [matmul::names(), attention::names(), pointwise::names()].concat(),
+        [
+            matmul::names(),
+            attention::names(),
+            pointwise::names(),
+            sampling::names(),
+        ]
+        .concat(),
     ) {
         return;
     }
@@ -55,4 +62,5 @@ fn bench<I: Dot<BF16> + Dot<F32>>(figures: &mut Figures) {
     matmul::all(&mut bench);
     attention::all(&mut bench);
     pointwise::all(&mut bench);
+    sampling::all(&mut bench);
 }

@@ -47,7 +47,7 @@ impl Nucleus<'_> {
         let target = f64::from(self.row.top_p) * total(self.sums);
         let order = &mut self.scratch.order;
         // Mostly a few tokens have most of the weight; none has more than 1.
-        for n in [FRONT / 16, FRONT] {
+        for n in [FRONT / 16, FRONT / 4] {
             if target <= n as f64 {
                 front(self.scores, self.peaks, n, order);
                 if let Some(cut) = reach(isa, largest, 0.0..target, order) {
