@@ -138,7 +138,7 @@ pub trait Kernel<I: Isa> {
 
 /// Products of weights in `D` with activations, on this instruction set.
 ///
-/// A *group* is `GROUP` consecutive columns, of weights [2 * LANES outputs, GROUP] and of one row of activations.
+/// A *group* is `GROUP` consecutive columns, of weights [LANES outputs, GROUP] and of one row of activations.
 /// Accumulators add group after group, so that every output is one chain in column order.
 #[diagnostic::on_unimplemented(
     message = "the instruction set `{Self}` has no kernels for weights in `{D}`",
@@ -149,7 +149,7 @@ pub trait Dot<D: Float>: Isa {
     const GROUP: usize;
     /// One row's activations of a group.
     type Group: bytemuck::Pod + Send + Sync;
-    /// A group's weights in registers.
+    /// A group's weights in registers, one vector of outputs.
     type Weights: Copy;
 
     /// Activations of one row, `x` `[cols]`, to `groups` [cols / GROUP, rounded up]; zero behind the last column.
@@ -159,16 +159,66 @@ pub trait Dot<D: Float>: Isa {
     fn widen(self, from: &[D], to: &mut [f32]);
 
     /// # Safety
-    /// `from` is valid for reads of `2 * LANES * GROUP` elements.
+    /// `from` is valid for reads of `LANES * GROUP` elements.
     unsafe fn weights(self, from: *const D) -> Self::Weights;
 
-    /// sums [2 vectors of outputs] + weights * activations
-    fn accumulate(
+    /// sum [one vector of outputs] + weights * activations
+    fn accumulate(self, sum: Self::Vector, weights: Self::Weights, x: Self::Group) -> Self::Vector;
+
+    /// A tile of registers, [M rows, V vectors of outputs]: `sums` with the products of `groups` groups added.
+    ///
+    /// A processor with matrix registers (AMX) takes part here: it overrides this loop and `group`, for every M, since the
+    /// order inside such an instruction is another one; the weights suit it as they lie.
+    ///
+    /// # Safety
+    /// `weights` are valid for reads of `groups` groups, [2, LANES, GROUP] elements from one to the next; `x` for
+    /// [groups, M].
+    #[inline(always)]
+    unsafe fn tile<const M: usize, const V: usize>(
         self,
-        sums: [Self::Vector; 2],
-        weights: Self::Weights,
-        x: Self::Group,
-    ) -> [Self::Vector; 2];
+        weights: [*const D; V],
+        soon: Ahead<D, V>,
+        x: *const Self::Group,
+        groups: usize,
+        mut sums: [[Self::Vector; V]; M],
+    ) -> [[Self::Vector; V]; M] {
+        let panel = 2 * Self::LANES * Self::GROUP;
+        // Indices: through iterators the sums would stay in memory.
+        for group in 0..groups {
+            // SAFETY: the caller's word; a prefetch is no access.
+            unsafe {
+                for v in (0..V).step_by(Self::VECTORS_OF_LINE) {
+                    self.prefetch(soon.at[v].wrapping_add(group * soon.pace).cast());
+                }
+                let mut loaded = [self.weights(weights[0].add(group * panel)); V];
+                for v in 1..V {
+                    loaded[v] = self.weights(weights[v].add(group * panel));
+                }
+                for row in 0..M {
+                    let x = *x.add(group * M + row);
+                    for v in 0..V {
+                        sums[row][v] = self.accumulate(sums[row][v], loaded[v], x);
+                    }
+                }
+            }
+        }
+        sums
+    }
+
+    /// Vectors of a group's weights that share a cache line of 64 bytes, at least 1; of two, one is asked for.
+    const VECTORS_OF_LINE: usize = {
+        let bytes = Self::LANES * Self::GROUP * size_of::<D>();
+        if bytes < 64 { 2 } else { 1 }
+    };
+}
+
+/// What a tile asks for while it computes, from memory that need not be valid.
+#[derive(Clone, Copy)]
+pub struct Ahead<D, const V: usize> {
+    /// Where it begins, for each vector of outputs.
+    pub at: [*const D; V],
+    /// Elements from one group to the next.
+    pub pace: usize,
 }
 
 /// Element by element, for tails and for what compilers turn into vectors themselves.

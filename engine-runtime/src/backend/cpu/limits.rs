@@ -105,14 +105,21 @@ impl<I: Dot<D>, D: Float> Kernel<I> for Peak<'_, D> {
 
     #[inline(always)]
     fn run(self, isa: I) -> [f32; MAX_LANES] {
+        let vector = I::LANES * I::GROUP;
         // SAFETY: the array holds 2 * LANES * GROUP weights for the widest instruction set.
-        let weights = unsafe { isa.weights(self.weights.as_ptr()) };
+        let weights = unsafe {
+            [
+                isa.weights(self.weights.as_ptr()),
+                isa.weights(self.weights[vector..].as_ptr()),
+            ]
+        };
         let mut group = [bytemuck::Zeroable::zeroed()];
         isa.group(&[1.0; 2][..I::GROUP], &mut group);
         let mut sums = [[isa.splat(0.0); 2]; CHAINS];
         for _ in 0..self.groups {
             for sums in &mut sums {
-                *sums = isa.accumulate(*sums, weights, group[0]);
+                sums[0] = isa.accumulate(sums[0], weights[0], group[0]);
+                sums[1] = isa.accumulate(sums[1], weights[1], group[0]);
             }
         }
         let mut total = isa.splat(0.0);

@@ -12,13 +12,36 @@ fn countable_cores() -> Vec<usize> {
     (0..std::thread::available_parallelism().map_or(1, NonZeroUsize::get)).collect()
 }
 
+/// Of hardware threads, the first of each core. Two of one core add little to what memory or its vector units give, and
+/// each waits for the other. `siblings` is what the system says of a thread, for example `3,67` or `6-7`.
+#[cfg(any(target_os = "linux", test))]
+fn first_of_each_core(threads: &[usize], siblings: impl Fn(usize) -> Option<String>) -> Vec<usize> {
+    let is_sibling = |list: &str, thread: usize| {
+        list.trim().split(',').any(|range| {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            match (first.parse::<usize>(), last.parse::<usize>()) {
+                (Ok(first), Ok(last)) => (first..=last).contains(&thread),
+                _ => false,
+            }
+        })
+    };
+    let mut cores = Vec::new();
+    for &thread in threads {
+        let list = siblings(thread).unwrap_or_default();
+        if !cores.iter().any(|core| is_sibling(&list, *core)) {
+            cores.push(thread);
+        }
+    }
+    cores
+}
+
 #[cfg(target_os = "linux")]
 mod system {
     use std::path::Path;
 
     use memmap2::{Advice, MmapMut};
 
-    /// The cores that this process may use.
+    /// The cores that this process may use: of hardware threads that share one, the first.
     pub fn cores() -> Vec<usize> {
         // SAFETY: the set is plain bits, and its size is given.
         let set = unsafe {
@@ -33,7 +56,13 @@ mod system {
         };
         // SAFETY: every index is below the size of the set.
         let allowed = |core: &usize| unsafe { libc::CPU_ISSET(*core, &set) };
-        let mut cores: Vec<usize> = (0..libc::CPU_SETSIZE as usize).filter(allowed).collect();
+        let threads: Vec<usize> = (0..libc::CPU_SETSIZE as usize).filter(allowed).collect();
+        let mut cores = super::first_of_each_core(&threads, |thread| {
+            std::fs::read_to_string(format!(
+                "/sys/devices/system/cpu/cpu{thread}/topology/thread_siblings_list"
+            ))
+            .ok()
+        });
         // A container's share of time can be less than its cores.
         cores.truncate(super::countable_cores().len());
         cores
@@ -83,5 +112,25 @@ mod system {
 
     pub fn free_memory() -> Option<u64> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_core_counts_once() {
+        let lists = ["0,2\n", "1,3\n", "0,2\n", "1,3\n", "4-5\n", "4-5\n"];
+        let siblings = |thread: usize| lists.get(thread).map(|list| (*list).to_owned());
+        assert_eq!(first_of_each_core(&[0, 1, 2, 3, 4, 5], siblings), [0, 1, 4]);
+        // What may not be used is no core of ours.
+        assert_eq!(first_of_each_core(&[2, 3, 5], siblings), [2, 3, 5]);
+        // A system that does not say, and one that says something else.
+        assert_eq!(first_of_each_core(&[0, 1, 9], |_| None), [0, 1, 9]);
+        assert_eq!(
+            first_of_each_core(&[0, 1], |_| Some("x-,\n".to_owned())),
+            [0, 1]
+        );
     }
 }

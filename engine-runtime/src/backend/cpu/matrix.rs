@@ -6,6 +6,7 @@
 
 use std::any::TypeId;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use half::{bf16, f16};
 
@@ -47,6 +48,24 @@ impl<I: Dot<D>, D: Float> Matrix<I, D> {
 
     pub(super) fn panel_len(&self) -> usize {
         self.groups() * Self::PANEL * I::GROUP
+    }
+
+    /// Where `groups` of the weights of `V` vectors of outputs begin, [2, LANES, GROUP] elements from one group to the
+    /// next, from vector `first` on; a panel has two.
+    #[inline(always)]
+    pub(super) fn vectors<const V: usize>(
+        &self,
+        first: usize,
+        groups: Range<usize>,
+    ) -> [*const D; V] {
+        let mut starts = [std::ptr::null(); V];
+        for (vector, start) in (first..).zip(&mut starts) {
+            let panel = &self.panel(vector / 2)[..self.panel_len()];
+            let group = Self::PANEL * I::GROUP;
+            let slice = &panel[groups.start * group..groups.end * group];
+            *start = slice[vector % 2 * I::LANES * I::GROUP..].as_ptr();
+        }
+        starts
     }
 
     /// out [cols] = scale * the weights of one output.

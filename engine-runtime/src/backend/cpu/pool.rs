@@ -1,22 +1,27 @@
 //! A small pool of pinned threads that run one job at a time, cut into tasks.
 //!
-//! The thread that asks for a job takes part in it, and does not wait for sleepers: whoever is awake takes the next
-//! task. So which thread runs a task is chance, and no result may depend on it; tasks differ in what they write, never in
-//! how a sum is split. Between jobs workers spin for a moment, since a step launches hundreds of jobs, and then sleep.
+//! Each thread begins with tasks of its own, the same ones of every job that is cut alike, and so finds near its core
+//! the memory that it wrote first; then it takes what others have left. The thread that asks for a job takes part in
+//! it, and does not wait for sleepers. So which thread runs a task is chance in the end, and no result may depend on
+//! it; tasks differ in what they write, never in how a sum is split. Between jobs workers spin for a moment, since a step
+//! launches hundreds of jobs, and then sleep.
+
+mod shares;
 
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::machine;
 use crate::guard;
+use shares::{Alone, Shares};
 
-/// How long an idle worker spins before it sleeps.
-const SPIN: Duration = Duration::from_micros(200);
+/// How long an idle worker spins before it sleeps: longer than the host takes from one step to the next.
+const SPIN: Duration = Duration::from_millis(1);
 
 thread_local! {
     static WORKER: Cell<usize> = const { Cell::new(0) };
@@ -34,22 +39,28 @@ pub(super) struct Pool {
 }
 
 struct Shared {
-    /// The generation of the job (high half), [`OPEN`], and how many workers are in it.
-    state: AtomicU64,
+    /// The generation of the job, and in the lowest bit whether workers may enter it.
+    state: Alone<AtomicU64>,
     job: UnsafeCell<Option<Job>>,
-    next: AtomicUsize,
+    shares: Shares,
+    /// The generation of the job that each worker is in, or one that is over: written by that worker alone.
+    inside: Box<[Alone<AtomicU64>]>,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     sleepers: Mutex<usize>,
     wake: Condvar,
     /// Whether `sleepers` may be other than 0.
     asleep: AtomicBool,
     closing: AtomicBool,
+    /// How long a worker spins: not at all where others need its core.
+    spin: Duration,
 }
 
 /// Workers may enter the job.
-const OPEN: u64 = 1 << 31;
-const COUNT: u64 = OPEN - 1;
-const GENERATION: u64 = 1 << 32;
+const OPEN: u64 = 1;
+/// From one generation to the next.
+const GENERATION: u64 = 2;
+/// No generation.
+const OUTSIDE: u64 = u64::MAX;
 
 #[derive(Clone, Copy)]
 struct Job {
@@ -70,29 +81,34 @@ impl Pool {
     pub fn new(threads: Option<usize>) -> std::io::Result<Self> {
         let cores = machine::cores();
         let threads = threads.unwrap_or(cores.len()).max(1);
+        let fits = threads <= cores.len();
         let mut pool = Self {
             shared: Arc::new(Shared {
-                state: AtomicU64::new(0),
+                state: Alone(AtomicU64::new(0)),
                 job: UnsafeCell::new(None),
-                next: AtomicUsize::new(0),
+                shares: Shares::new(threads),
+                inside: (0..threads)
+                    .map(|_| Alone(AtomicU64::new(OUTSIDE)))
+                    .collect(),
                 panic: Mutex::new(None),
                 sleepers: Mutex::new(0),
                 wake: Condvar::new(),
                 asleep: AtomicBool::new(false),
                 closing: AtomicBool::new(false),
+                spin: if fits { SPIN } else { Duration::ZERO },
             }),
             workers: Vec::new(),
         };
         for worker in 1..threads {
             let shared = Arc::clone(&pool.shared);
             // More threads than cores are left to the system, as the caller's thread is.
-            let core = (threads <= cores.len()).then(|| cores[worker]);
+            let core = fits.then(|| cores[worker]);
             let thread = std::thread::Builder::new()
                 .name(format!("cpu-{worker}"))
                 .spawn(move || {
                     WORKER.set(worker);
                     core.inspect(|core| machine::pin(*core));
-                    shared.work();
+                    shared.work(worker);
                 })?;
             pool.workers.push(thread);
         }
@@ -118,9 +134,9 @@ impl Pool {
             tasks,
             guarded: guard::is_guarded(),
         };
-        self.shared.open(job);
-        self.shared.take_tasks(job);
-        self.shared.close();
+        let generation = self.shared.open(job);
+        self.shared.take_tasks(job, generation, 0);
+        self.shared.close(generation);
         let panic = self
             .shared
             .panic
@@ -131,9 +147,7 @@ impl Pool {
             resume_unwind(panic);
         }
     }
-}
 
-impl Pool {
     /// Runs `task` once on each thread.
     pub fn run_on_each(&mut self, task: impl Fn() + Sync) {
         let threads = self.threads();
@@ -158,17 +172,21 @@ impl Drop for Pool {
 }
 
 impl Shared {
-    fn open(&self, job: Job) {
+    /// Lets workers in. Returns the job's generation.
+    fn open(&self, job: Job) -> u64 {
         // SAFETY: `close` of the job before has seen the last worker leave, and none enters until the state is open.
         unsafe { *self.job.get() = Some(job) };
-        self.next.store(0, Ordering::Relaxed);
-        let generation = self.state.load(Ordering::Relaxed) & !(GENERATION - 1);
+        let generation = self
+            .state
+            .0
+            .load(Ordering::Relaxed)
+            .wrapping_add(GENERATION);
         // Sequentially consistent, as is the worker's way to bed: one of the two sees the other.
-        self.state
-            .store(generation.wrapping_add(GENERATION) | OPEN, Ordering::SeqCst);
+        self.state.0.store(generation | OPEN, Ordering::SeqCst);
         if self.asleep.load(Ordering::SeqCst) {
             self.wake_all();
         }
+        generation
     }
 
     fn wake_all(&self) {
@@ -177,61 +195,64 @@ impl Shared {
     }
 
     /// Lets nobody in any more and waits for those who are.
-    fn close(&self) {
-        self.state.fetch_and(!OPEN, Ordering::Relaxed);
-        let mut spins = 0_u32;
-        while self.state.load(Ordering::Acquire) & COUNT != 0 {
-            spins += 1;
-            // The system may have taken a worker off its core.
-            if spins.is_multiple_of(1 << 14) {
-                std::thread::yield_now();
+    fn close(&self, generation: u64) {
+        // Sequentially consistent, as is the worker's way in: it sees that the job is closed, or is seen here.
+        self.state.0.store(generation, Ordering::SeqCst);
+        for inside in &self.inside {
+            let mut spins = 0_u32;
+            while inside.0.load(Ordering::SeqCst) == generation {
+                spins += 1;
+                // The system may have taken a worker off its core.
+                if spins.is_multiple_of(1 << 14) {
+                    std::thread::yield_now();
+                }
+                std::hint::spin_loop();
             }
-            std::hint::spin_loop();
         }
     }
 
-    fn take_tasks(&self, job: Job) {
+    fn take_tasks(&self, job: Job, generation: u64, worker: usize) {
         let taken = catch_unwind(AssertUnwindSafe(|| {
             guard::on_behalf(job.guarded, || {
-                loop {
-                    let task = self.next.fetch_add(1, Ordering::Relaxed);
-                    if task >= job.tasks {
-                        return;
+                for owner in self.shares.from(worker) {
+                    while let Some(task) = self.shares.take(owner, job.tasks, generation) {
+                        // SAFETY: `run` keeps the function alive until `close` returns.
+                        unsafe { (*job.run)(task) };
                     }
-                    // SAFETY: `run` keeps the function alive until `close` returns.
-                    unsafe { (*job.run)(task) };
                 }
             });
         }));
         if let Err(panic) = taken {
-            self.next.store(job.tasks, Ordering::Relaxed);
+            self.shares.empty(job.tasks, generation);
             *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
         }
     }
 
     /// A worker's life.
-    fn work(&self) {
+    fn work(&self, worker: usize) {
         let mut done = 0;
         while let Some(generation) = self.next_job(done) {
             done = generation;
-            if self.enter(generation) {
-                // SAFETY: this worker was let in, so the job was written before and stays until it leaves.
+            let inside = &self.inside[worker].0;
+            inside.store(generation, Ordering::SeqCst);
+            if self.state.0.load(Ordering::SeqCst) == generation | OPEN {
+                // SAFETY: this worker is in, so the job was written before and stays until it leaves.
                 let job = unsafe { *self.job.get() };
-                self.take_tasks(job.expect("an open job is written"));
-                self.state.fetch_sub(1, Ordering::Release);
+                self.take_tasks(job.expect("an open job is written"), generation, worker);
             }
+            inside.store(OUTSIDE, Ordering::Release);
         }
     }
 
     /// The generation of a job other than `done` that is open; `None` when the pool closes.
     fn next_job(&self, done: u64) -> Option<u64> {
         let open = || {
-            let state = self.state.load(Ordering::SeqCst);
-            let generation = state / GENERATION;
+            let state = self.state.0.load(Ordering::SeqCst);
+            let generation = state & !OPEN;
             (state & OPEN != 0 && generation != done).then_some(generation)
         };
         let start = Instant::now();
-        while start.elapsed() < SPIN {
+        while start.elapsed() < self.spin {
             for _ in 0..64 {
                 if let Some(generation) = open() {
                     return Some(generation);
@@ -261,18 +282,12 @@ impl Shared {
         self.asleep.store(*sleepers > 0, Ordering::SeqCst);
         found
     }
-
-    fn enter(&self, generation: u64) -> bool {
-        self.state
-            .fetch_update(Ordering::Acquire, Ordering::Relaxed, |state| {
-                (state & OPEN != 0 && state / GENERATION == generation).then_some(state + 1)
-            })
-            .is_ok()
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
 
     fn sum_of_tasks(pool: &mut Pool, tasks: usize) -> usize {
@@ -285,7 +300,7 @@ mod tests {
 
     #[test]
     fn every_task_runs_once() {
-        for threads in [1, 2, 3, 8] {
+        for threads in [1, 2, 3, 8, 64] {
             let mut pool = Pool::new(Some(threads)).expect("threads start");
             for tasks in (0..2000).map(|i| i % 40) {
                 assert_eq!(sum_of_tasks(&mut pool, tasks), tasks * (tasks + 1) / 2);

@@ -86,7 +86,7 @@ impl Isa for Avx2 {
 impl Dot<f32> for Avx2 {
     const GROUP: usize = 1;
     type Group = f32;
-    type Weights = [__m256; 2];
+    type Weights = __m256;
 
     #[inline(always)]
     fn group(self, x: &[f32], groups: &mut [f32]) {
@@ -97,24 +97,20 @@ impl Dot<f32> for Avx2 {
         to.copy_from_slice(from);
     }
     #[inline(always)]
-    unsafe fn weights(self, from: *const f32) -> [__m256; 2] {
+    unsafe fn weights(self, from: *const f32) -> __m256 {
         // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
-        unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] }
+        unsafe { _mm256_loadu_ps(from) }
     }
     #[inline(always)]
-    fn accumulate(self, sums: [__m256; 2], weights: [__m256; 2], x: f32) -> [__m256; 2] {
-        let x = self.splat(x);
-        [
-            self.mul_add(weights[0], x, sums[0]),
-            self.mul_add(weights[1], x, sums[1]),
-        ]
+    fn accumulate(self, sum: __m256, weights: __m256, x: f32) -> __m256 {
+        self.mul_add(weights, self.splat(x), sum)
     }
 }
 
 impl Dot<f16> for Avx2 {
     const GROUP: usize = 1;
     type Group = f32;
-    type Weights = [__m256; 2];
+    type Weights = __m256;
 
     #[inline(always)]
     fn group(self, x: &[f32], groups: &mut [f32]) {
@@ -134,18 +130,13 @@ impl Dot<f16> for Avx2 {
         widen_each(rest, rest_values);
     }
     #[inline(always)]
-    unsafe fn weights(self, from: *const f16) -> [__m256; 2] {
+    unsafe fn weights(self, from: *const f16) -> __m256 {
         // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
-        unsafe {
-            [
-                _mm256_cvtph_ps(_mm_loadu_si128(from.cast())),
-                _mm256_cvtph_ps(_mm_loadu_si128(from.add(8).cast())),
-            ]
-        }
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) }
     }
     #[inline(always)]
-    fn accumulate(self, sums: [__m256; 2], weights: [__m256; 2], x: f32) -> [__m256; 2] {
-        Dot::<f32>::accumulate(self, sums, weights, x)
+    fn accumulate(self, sum: __m256, weights: __m256, x: f32) -> __m256 {
+        Dot::<f32>::accumulate(self, sum, weights, x)
     }
 }
 
@@ -153,7 +144,7 @@ impl Dot<f16> for Avx2 {
 impl Dot<bf16> for Avx2 {
     const GROUP: usize = 2;
     type Group = Pair;
-    type Weights = [__m256i; 2];
+    type Weights = [__m256; 2];
 
     #[inline(always)]
     fn group(self, x: &[f32], groups: &mut [Pair]) {
@@ -175,28 +166,14 @@ impl Dot<bf16> for Avx2 {
         widen_each(rest, rest_values);
     }
     #[inline(always)]
-    unsafe fn weights(self, from: *const bf16) -> [__m256i; 2] {
+    unsafe fn weights(self, from: *const bf16) -> [__m256; 2] {
         // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
-        unsafe {
-            [
-                _mm256_loadu_si256(from.cast()),
-                _mm256_loadu_si256(from.add(16).cast()),
-            ]
-        }
+        unsafe { widen_pairs(_mm256_loadu_si256(from.cast())) }
     }
     #[inline(always)]
-    fn accumulate(self, sums: [__m256; 2], weights: [__m256i; 2], x: Pair) -> [__m256; 2] {
-        // SAFETY: `self` is proof of the instructions.
-        let widened = unsafe { [widen_pairs(weights[0]), widen_pairs(weights[1])] };
-        let x = [self.splat(x.0), self.splat(x.1)];
-        let first = [
-            self.mul_add(widened[0][0], x[0], sums[0]),
-            self.mul_add(widened[1][0], x[0], sums[1]),
-        ];
-        [
-            self.mul_add(widened[0][1], x[1], first[0]),
-            self.mul_add(widened[1][1], x[1], first[1]),
-        ]
+    fn accumulate(self, sum: __m256, weights: [__m256; 2], x: Pair) -> __m256 {
+        let first = self.mul_add(weights[0], self.splat(x.0), sum);
+        self.mul_add(weights[1], self.splat(x.1), first)
     }
 }
 

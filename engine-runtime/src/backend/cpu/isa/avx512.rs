@@ -89,7 +89,7 @@ macro_rules! avx512 {
         impl Dot<f32> for $isa {
             const GROUP: usize = 1;
             type Group = f32;
-            type Weights = [__m512; 2];
+            type Weights = __m512;
 
             #[inline(always)]
             fn group(self, x: &[f32], groups: &mut [f32]) {
@@ -100,24 +100,20 @@ macro_rules! avx512 {
                 to.copy_from_slice(from);
             }
             #[inline(always)]
-            unsafe fn weights(self, from: *const f32) -> [__m512; 2] {
+            unsafe fn weights(self, from: *const f32) -> __m512 {
                 // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
-                unsafe { [_mm512_loadu_ps(from), _mm512_loadu_ps(from.add(16))] }
+                unsafe { _mm512_loadu_ps(from) }
             }
             #[inline(always)]
-            fn accumulate(self, sums: [__m512; 2], weights: [__m512; 2], x: f32) -> [__m512; 2] {
-                let x = self.splat(x);
-                [
-                    self.mul_add(weights[0], x, sums[0]),
-                    self.mul_add(weights[1], x, sums[1]),
-                ]
+            fn accumulate(self, sum: __m512, weights: __m512, x: f32) -> __m512 {
+                self.mul_add(weights, self.splat(x), sum)
             }
         }
 
         impl Dot<f16> for $isa {
             const GROUP: usize = 1;
             type Group = f32;
-            type Weights = [__m512; 2];
+            type Weights = __m512;
 
             #[inline(always)]
             fn group(self, x: &[f32], groups: &mut [f32]) {
@@ -137,18 +133,13 @@ macro_rules! avx512 {
                 widen_each(rest, rest_values);
             }
             #[inline(always)]
-            unsafe fn weights(self, from: *const f16) -> [__m512; 2] {
-                // SAFETY: the caller's word.
-                unsafe {
-                    [
-                        _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())),
-                        _mm512_cvtph_ps(_mm256_loadu_si256(from.add(16).cast())),
-                    ]
-                }
+            unsafe fn weights(self, from: *const f16) -> __m512 {
+                // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
+                unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
             }
             #[inline(always)]
-            fn accumulate(self, sums: [__m512; 2], weights: [__m512; 2], x: f32) -> [__m512; 2] {
-                Dot::<f32>::accumulate(self, sums, weights, x)
+            fn accumulate(self, sum: __m512, weights: __m512, x: f32) -> __m512 {
+                Dot::<f32>::accumulate(self, sum, weights, x)
             }
         }
     };
@@ -169,7 +160,7 @@ avx512!(
 impl Dot<bf16> for Avx512 {
     const GROUP: usize = 2;
     type Group = Pair;
-    type Weights = [[__m512; 2]; 2];
+    type Weights = [__m512; 2];
 
     #[inline(always)]
     fn group(self, x: &[f32], groups: &mut [Pair]) {
@@ -183,21 +174,14 @@ impl Dot<bf16> for Avx512 {
         unsafe { widen_bf16(from, to) }
     }
     #[inline(always)]
-    unsafe fn weights(self, from: *const bf16) -> [[__m512; 2]; 2] {
+    unsafe fn weights(self, from: *const bf16) -> [__m512; 2] {
         // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
-        unsafe { [widen_pairs(from), widen_pairs(from.add(32))] }
+        unsafe { widen_pairs(from) }
     }
     #[inline(always)]
-    fn accumulate(self, sums: [__m512; 2], weights: [[__m512; 2]; 2], x: Pair) -> [__m512; 2] {
-        let x = [self.splat(x.0), self.splat(x.1)];
-        let first = [
-            self.mul_add(weights[0][0], x[0], sums[0]),
-            self.mul_add(weights[1][0], x[0], sums[1]),
-        ];
-        [
-            self.mul_add(weights[0][1], x[1], first[0]),
-            self.mul_add(weights[1][1], x[1], first[1]),
-        ]
+    fn accumulate(self, sum: __m512, weights: [__m512; 2], x: Pair) -> __m512 {
+        let first = self.mul_add(weights[0], self.splat(x.0), sum);
+        self.mul_add(weights[1], self.splat(x.1), first)
     }
 }
 
@@ -241,7 +225,7 @@ impl Dot<bf16> for Avx512Bf16 {
     const GROUP: usize = 2;
     /// The pair, first column in the low half.
     type Group = u32;
-    type Weights = [__m512i; 2];
+    type Weights = __m512i;
 
     #[inline(always)]
     fn group(self, x: &[f32], groups: &mut [u32]) {
@@ -269,25 +253,17 @@ impl Dot<bf16> for Avx512Bf16 {
         unsafe { widen_bf16(from, to) }
     }
     #[inline(always)]
-    unsafe fn weights(self, from: *const bf16) -> [__m512i; 2] {
+    unsafe fn weights(self, from: *const bf16) -> __m512i {
         // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
-        unsafe {
-            [
-                _mm512_loadu_si512(from.cast()),
-                _mm512_loadu_si512(from.add(32).cast()),
-            ]
-        }
+        unsafe { _mm512_loadu_si512(from.cast()) }
     }
     #[inline(always)]
-    fn accumulate(self, sums: [__m512; 2], weights: [__m512i; 2], x: u32) -> [__m512; 2] {
+    fn accumulate(self, sum: __m512, weights: __m512i, x: u32) -> __m512 {
         // SAFETY: `self` is proof of the instructions; both types are 512 bits of anything.
         unsafe {
             let x: __m512bh = std::mem::transmute(_mm512_set1_epi32(x as i32));
-            let [first, second]: [__m512bh; 2] = std::mem::transmute(weights);
-            [
-                _mm512_dpbf16_ps(sums[0], first, x),
-                _mm512_dpbf16_ps(sums[1], second, x),
-            ]
+            let weights: __m512bh = std::mem::transmute(weights);
+            _mm512_dpbf16_ps(sum, weights, x)
         }
     }
 }

@@ -146,7 +146,7 @@ macro_rules! widened {
         impl Dot<$stored> for Portable {
             const GROUP: usize = 1;
             type Group = f32;
-            type Weights = [Vector; 2];
+            type Weights = Vector;
 
             #[inline(always)]
             fn group(self, x: &[f32], groups: &mut [f32]) {
@@ -157,18 +157,13 @@ macro_rules! widened {
                 widen_each(from, to);
             }
             #[inline(always)]
-            unsafe fn weights(self, from: *const $stored) -> [Vector; 2] {
+            unsafe fn weights(self, from: *const $stored) -> Vector {
                 // SAFETY: the caller's word.
-                unsafe { from.cast::<[[$stored; LANES]; 2]>().read_unaligned() }
-                    .map(|half| half.map(Float::to_f32))
+                unsafe { from.cast::<[$stored; LANES]>().read_unaligned() }.map(Float::to_f32)
             }
             #[inline(always)]
-            fn accumulate(self, sums: [Vector; 2], weights: [Vector; 2], x: f32) -> [Vector; 2] {
-                let x = self.splat(x);
-                [
-                    self.mul_add(weights[0], x, sums[0]),
-                    self.mul_add(weights[1], x, sums[1]),
-                ]
+            fn accumulate(self, sum: Vector, weights: Vector, x: f32) -> Vector {
+                self.mul_add(weights, self.splat(x), sum)
             }
         }
     };
