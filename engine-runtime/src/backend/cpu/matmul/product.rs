@@ -238,8 +238,7 @@ impl<I: Dot<D>, D: Float> Product<'_, I, D> {
                 let out = self.out(at.vector + vector, first_row + row);
                 let sum = match self.bias {
                     Some(bias) if at.groups.end == all => {
-                        let start = (at.vector + vector) * I::LANES;
-                        isa.add(*sum, load(isa, &bias[start..start + out.len()]))
+                        isa.add(*sum, load(isa, &bias[self.outputs(at.vector + vector)]))
                     }
                     _ => *sum,
                 };
@@ -252,11 +251,17 @@ impl<I: Dot<D>, D: Float> Product<'_, I, D> {
     #[inline(always)]
     #[allow(clippy::mut_from_ref)]
     fn out(&self, vector: usize, row: usize) -> &mut [f32] {
-        let start = (vector * I::LANES).min(self.w.rows);
-        let len = I::LANES.min(self.w.rows - start);
-        let place = self.places.of(row);
+        let outputs = self.outputs(vector);
+        let start = self.places.of(row) * self.w.rows + outputs.start;
         // SAFETY: no other task has these outputs of these rows, no two rows a place, and a task holds one slice at a
         // time.
-        unsafe { self.out.slice(place * self.w.rows + start, len) }
+        unsafe { self.out.slice(start, outputs.len()) }
+    }
+
+    /// Those of a vector that the matrix has.
+    #[inline(always)]
+    fn outputs(&self, vector: usize) -> Range<usize> {
+        let place = |vector: usize| (vector * I::LANES).min(self.w.rows);
+        place(vector)..place(vector + 1)
     }
 }
