@@ -92,9 +92,42 @@ fn verify(binary: &Path, plan: &Plan) -> Result<Value, Failure> {
     if found == expected {
         return Ok(found);
     }
+    let field = first_difference(&found, &expected);
+    let shown = |manifest: &Value| manifest.get(&field).unwrap_or(&Value::Null).to_string();
     Err(Failure::Mismatch {
         binary: binary.to_owned(),
-        found: found["hash"].as_str().unwrap_or("none").to_owned(),
-        expected: plan.hash(),
+        found: shown(&found),
+        expected: shown(&expected),
+        field,
     })
+}
+
+/// The first field of a plan's manifest that another one says otherwise.
+fn first_difference(found: &Value, expected: &Value) -> String {
+    let fields = expected.as_object().into_iter().flatten();
+    let mut other = fields.filter(|(name, value)| found.get(name) != Some(value));
+    other.next().map_or("manifest", |(name, _)| name).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Profiles that differ in their names alone have one hash.
+    #[test]
+    fn a_mismatch_is_told_by_the_field_that_differs() {
+        let plan = json!({ "lathe": "0.1.0", "name": "a", "hash": "1" });
+        let of = |found: Value| first_difference(&found, &plan);
+        assert_eq!(
+            of(json!({ "lathe": "0.1.0", "name": "b", "hash": "1" })),
+            "name"
+        );
+        assert_eq!(
+            of(json!({ "lathe": "0.1.0", "name": "a", "hash": "2" })),
+            "hash"
+        );
+        assert_eq!(of(json!({ "lathe": "0.1.0", "name": "a" })), "hash");
+    }
 }

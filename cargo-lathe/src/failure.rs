@@ -32,9 +32,10 @@ pub enum Failure {
     Program { program: String, error: io::Error },
     #[error("cargo did not build {}", profile.display())]
     Cargo { profile: PathBuf },
-    #[error("{} was built from another plan: its manifest has the hash {found}, the plan {expected}", binary.display())]
+    #[error("{} was built from another profile, perhaps one that has changed meanwhile: by its manifest `{field}` is {found}, by the plan {expected}; build again", binary.display())]
     Mismatch {
         binary: PathBuf,
+        field: String,
         found: String,
         expected: String,
     },

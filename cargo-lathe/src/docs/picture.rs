@@ -22,7 +22,7 @@ const TOP: f64 = 262.0;
 /// Room for the name of the last feature, which stands between its pairs and its hardware.
 const NAME_ROOM: f64 = 206.0;
 /// The pitch of hardware columns: wide enough for the name of a family.
-const COLUMN: f64 = 62.0;
+const COLUMN: f64 = 68.0;
 /// The tallest bar under a hardware column.
 const BAR: f64 = 64.0;
 
