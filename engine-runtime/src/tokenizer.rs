@@ -184,6 +184,6 @@ fn guard<T>(call: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
     match guard::guard(call) {
         Ok(result) => result.map_err(|error| error.to_string()),
         // What it panics with is of its own arithmetic, and differs between builds.
-        Err(panicked) => Err(format!("the tokenizers crate panicked: {panicked}")),
+        Err(panicked) => Err(format!("the tokenizers crate fails with: {panicked}")),
     }
 }
