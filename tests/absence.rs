@@ -79,7 +79,8 @@ impl Binary {
             .expect("the scratch folder can be written");
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
         let output = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "lathe", "--bin", "engine"])
+            // All packages, so that dependencies have the features that they are compiled with already.
+            .args(["build", "--quiet", "--workspace", "--bin", "engine"])
             .arg("--target-dir")
             .arg(&scratch)
             .env(
