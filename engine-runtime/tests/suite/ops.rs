@@ -4,8 +4,15 @@ use std::collections::BTreeSet;
 
 use engine_model::Op;
 
-/// What the traits have beside ops: bringing weights onto the device, and room for keys and values.
-const LOADING: &[&str] = &["pack", "pack_experts", "table", "cache"];
+/// What the traits have beside ops: bringing weights onto the device, and room for keys and values and for scores.
+const LOADING: &[&str] = &[
+    "pack",
+    "pack_experts",
+    "table",
+    "cache",
+    "scores",
+    "bytes_of_scores",
+];
 
 #[test]
 fn every_op_is_a_method_and_back() {
