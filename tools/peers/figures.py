@@ -63,7 +63,7 @@ FIGURES = [
     Figure("decode-empty", "decode from empty, tokens/s", "llama", EMPTY, decode_rate, DECODE, 1.15),
     Figure("decode-512", "decode after 512, tokens/s", "llama", AFTER_512, decode_rate, DECODE, 1.2),
     Figure("decode-4096", "decode after 4,096, tokens/s", "llama", AFTER_4096, decode_rate, DECODE, 1.3),
-    Figure("decode-eight", "decode of eight sequences, tokens/s", "llama", EIGHT, decode_rate, None, 1.8, "llama.cpp"),
+    Figure("decode-eight", "decode of eight sequences, tokens/s", "llama", EIGHT, decode_rate, DECODE, 1.8, "llama.cpp"),
     Figure("served-eight", "eight times 256 + 32 tokens, s", "llama", SERVED, seconds, None, 1.2, "vLLM", falls=True),
     Figure("qwen2-greedy", "Qwen2.5-0.5B decode, greedy, tokens/s", "qwen2", PLAIN, decode_rate, DECODE),
     Figure("qwen2-sampled", "Qwen2.5-0.5B decode, sampled, tokens/s", "qwen2", SAMPLED, decode_rate, DECODE, 1.3),
