@@ -25,9 +25,10 @@ A run can be cut into pieces: --record appends every measurement to a file, --re
 """
 
 import argparse
-import json
+import signal
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from peers.figures import FIGURES
@@ -41,6 +42,8 @@ WORKERS = Path(__file__).parent / "peers"
 
 def main() -> None:
     args = arguments()
+    # So that workers, which may be stopped, do not outlive a run that somebody ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if args.report:
         lines = [line for path in args.report for line in path.read_text().splitlines()]
         measurements = [Measurement.of_json(line) for line in lines]
@@ -82,20 +85,19 @@ def run(args: argparse.Namespace) -> list[Measurement]:
     measurements = []
     figures = [figure for figure in FIGURES if not args.only or figure.key in args.only]
     for model in dict.fromkeys(figure.model for figure in figures):
-        programs = open_programs(args, model)
         workloads = dict.fromkeys(figure.workload for figure in figures if figure.model == model)
-        for measurement in rounds(args, model, programs, list(workloads)):
-            measurements.append(measurement)
-            if args.record:
-                with args.record.open("a") as file:
-                    print(measurement.to_json(), file=file)
-        for program in programs:
-            program.close()
+        with ExitStack() as open_workers:
+            programs = open_programs(args, model, open_workers)
+            for measurement in rounds(args, model, programs, list(workloads)):
+                measurements.append(measurement)
+                if args.record:
+                    with args.record.open("a") as file:
+                        print(measurement.to_json(), file=file)
     return measurements
 
 
-def open_programs(args: argparse.Namespace, model: str) -> list[Program]:
-    """Our engine and every peer in each of its settings, loaded and asleep."""
+def open_programs(args: argparse.Namespace, model: str, open_workers: ExitStack) -> list[Program]:
+    """Our engine and every peer in each of its settings, loaded and asleep until `open_workers` ends them."""
     folder = args.bench / model
     programs: list[Program] = []
     if not args.no_engine:
@@ -109,7 +111,9 @@ def open_programs(args: argparse.Namespace, model: str) -> list[Program]:
         for setting in settings:
             if python and (not args.settings or setting in args.settings):
                 command = [python, WORKERS / worker, weights, "--threads", args.threads, flag, setting]
-                programs.append(Peer(name, f"{flag[2:]} {setting}", command))
+                peer = Peer(name, f"{flag[2:]} {setting}", command)
+                open_workers.callback(peer.close)
+                programs.append(peer)
     return programs
 
 

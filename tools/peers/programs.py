@@ -32,8 +32,6 @@ class Program(Protocol):
 
     def measure(self, workload: Workload) -> Result: ...
 
-    def close(self) -> None: ...
-
 
 class Engine:
     """One run of `engine bench` for each measurement, which warms up by itself."""
@@ -68,9 +66,6 @@ class Engine:
         """Of all runs that have ended."""
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         return used.ru_utime + used.ru_stime
-
-    def close(self) -> None:
-        pass
 
 
 class Peer:
