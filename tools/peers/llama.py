@@ -8,6 +8,7 @@ in the KV cache. A sampled token comes from llama.cpp's own sampler chain, a gre
 """
 
 import argparse
+import re
 from dataclasses import dataclass
 
 import llama_cpp as api
@@ -45,7 +46,8 @@ class LlamaCpp:
         self.context, self.size = None, None
 
     def describe(self) -> str:
-        return f"llama-cpp-python {api.__version__}, {api.llama_print_system_info().decode().strip(' |')}"
+        built_with = re.findall(r"(\w+) = 1", api.llama_print_system_info().decode())
+        return f"llama-cpp-python {api.__version__} with {' '.join(built_with)}"
 
     def measure(self, workload: Workload) -> Timing:
         self.open_context(workload)
