@@ -17,7 +17,7 @@ use super::{Cpu, experts::Grouping};
 use crate::dtype::Float;
 
 /// Bytes ahead of a stream that is read once at which memory is asked for.
-pub(super) const AHEAD: usize = 2048;
+pub(super) const AHEAD: usize = 4096;
 
 /// Tasks for each thread: enough that one which is late holds up none.
 const TASKS: usize = 8;
@@ -211,14 +211,18 @@ impl<I: Dot<D>, D: Float> Kernel<I> for Interleave<'_, I, D> {
         if height == 1 {
             return isa.group(self.row(0), packed);
         }
+        // Block by block, so that what the rows share of one is still in the first cache when the last of them is written.
         let mut block = [bytemuck::Zeroable::zeroed(); BLOCK];
-        for row in 0..height {
-            let blocks = packed.chunks_mut(BLOCK * height);
-            for (x, packed) in self.row(row).chunks(BLOCK * I::GROUP).zip(blocks) {
-                let block = &mut block[..packed.len() / height];
-                isa.group(x, block);
-                for (group, packed) in block.iter().zip(packed[row..].iter_mut().step_by(height)) {
-                    *packed = *group;
+        for (first, packed) in (0..)
+            .step_by(BLOCK * I::GROUP)
+            .zip(packed.chunks_mut(BLOCK * height))
+        {
+            let block = &mut block[..packed.len() / height];
+            for row in 0..height {
+                let x = &self.row(row)[first..];
+                isa.group(&x[..x.len().min(block.len() * I::GROUP)], block);
+                for (group, packed) in block.iter().zip(packed.chunks_exact_mut(height)) {
+                    packed[row] = *group;
                 }
             }
         }
