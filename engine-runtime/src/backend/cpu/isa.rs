@@ -194,10 +194,10 @@ pub trait Dot<D: Float>: Isa {
                 for v in 1..V {
                     loaded[v] = self.weights(weights[v].add(group * panel));
                 }
-                for row in 0..M {
+                for (row, sums) in sums.iter_mut().enumerate() {
                     let x = *x.add(group * M + row);
                     for v in 0..V {
-                        sums[row][v] = self.accumulate(sums[row][v], loaded[v], x);
+                        sums[v] = self.accumulate(sums[v], loaded[v], x);
                     }
                 }
             }

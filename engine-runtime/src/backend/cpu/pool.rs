@@ -99,10 +99,15 @@ impl Pool {
             }),
             workers: Vec::new(),
         };
-        for worker in 1..threads {
+        // More threads than cores are left to the system, as the caller's thread is.
+        let places = cores.into_iter().map(|core| fits.then_some(core));
+        for (worker, core) in places
+            .chain(std::iter::repeat(None))
+            .enumerate()
+            .take(threads)
+            .skip(1)
+        {
             let shared = Arc::clone(&pool.shared);
-            // More threads than cores are left to the system, as the caller's thread is.
-            let core = fits.then(|| cores[worker]);
             let thread = std::thread::Builder::new()
                 .name(format!("cpu-{worker}"))
                 .spawn(move || {

@@ -236,12 +236,16 @@ impl<I: Dot<D>, D: Float> Product<'_, I, D> {
         for (row, sums) in sums.iter().enumerate() {
             for (vector, sum) in sums.iter().enumerate() {
                 let out = self.out(at.vector + vector, first_row + row);
-                let sum = match self.bias {
-                    Some(bias) if at.groups.end == all => {
-                        isa.add(*sum, load(isa, &bias[self.outputs(at.vector + vector)]))
-                    }
-                    _ => *sum,
-                };
+                let mut sum = *sum;
+                if at.groups.end == all {
+                    // Without a bias this makes a minus zero plus zero, which a pair of columns with nothing in its
+                    // second place has made already.
+                    let bias = match self.bias {
+                        Some(bias) => load(isa, &bias[self.outputs(at.vector + vector)]),
+                        None => isa.splat(0.0),
+                    };
+                    sum = isa.add(sum, bias);
+                }
                 store(isa, sum, out);
             }
         }

@@ -34,7 +34,7 @@ impl Shares {
         };
         let next = |state| {
             let taken = taken(state);
-            (taken < own.len()).then(|| number(generation) << TASKS | (taken + 1) as u64)
+            (taken < own.len()).then(|| (number(generation) << TASKS) | (taken + 1) as u64)
         };
         // What a task reads was there before the job was opened; only who takes it is decided here.
         let before = self.0[owner]
@@ -59,5 +59,5 @@ impl Shares {
 
 /// The bits of a generation that are kept: as many jobs take a year and more.
 fn number(generation: u64) -> u64 {
-    generation / super::GENERATION << TASKS >> TASKS
+    ((generation / super::GENERATION) << TASKS) >> TASKS
 }
