@@ -6,33 +6,62 @@ mod available;
 
 use std::num::NonZeroUsize;
 
-pub(super) use system::{ask_for_huge_pages, cores, free_memory, pin, populate};
+pub(super) use system::{ask_for_huge_pages, free_memory, pin, places, populate};
 
-fn countable_cores() -> Vec<usize> {
-    (0..std::thread::available_parallelism().map_or(1, NonZeroUsize::get)).collect()
+/// The hardware threads that a process may use.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Places {
+    /// The first of each core, and behind them the others.
+    pub all: Vec<usize>,
+    /// How many are used unless somebody asks for more: one of each core. Two of one core add little to what memory or its
+    /// vector units give, and each waits for the other.
+    pub cores: usize,
 }
 
-/// Of hardware threads, the first of each core. Two of one core add little to what memory or its vector units give, and
-/// each waits for the other. `siblings` is what the system says of a thread, for example `3,67` or `6-7`.
-#[cfg(any(target_os = "linux", test))]
-fn first_of_each_core(threads: &[usize], siblings: impl Fn(usize) -> Option<String>) -> Vec<usize> {
-    let is_sibling = |list: &str, thread: usize| {
-        list.trim().split(',').any(|range| {
-            let (first, last) = range.split_once('-').unwrap_or((range, range));
-            match (first.parse::<usize>(), last.parse::<usize>()) {
-                (Ok(first), Ok(last)) => (first..=last).contains(&thread),
-                _ => false,
-            }
-        })
-    };
-    let mut cores = Vec::new();
-    for &thread in threads {
-        let list = siblings(thread).unwrap_or_default();
-        if !cores.iter().any(|core| is_sibling(&list, *core)) {
-            cores.push(thread);
+impl Places {
+    /// As many as the system counts, nothing being known of their cores.
+    fn countable() -> Self {
+        let count = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self {
+            all: (0..count).collect(),
+            cores: count,
         }
     }
-    cores
+
+    /// `siblings` is what the system says of a thread's core, for example `3,67` or `6-7`.
+    #[cfg(any(target_os = "linux", test))]
+    fn new(threads: &[usize], siblings: impl Fn(usize) -> Option<String>) -> Self {
+        let (mut firsts, mut others): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
+        for &thread in threads {
+            let list = siblings(thread).unwrap_or_default();
+            match firsts.iter().any(|first| contains(&list, *first)) {
+                true => others.push(thread),
+                false => firsts.push(thread),
+            }
+        }
+        let cores = firsts.len();
+        firsts.append(&mut others);
+        Self { all: firsts, cores }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn at_most(mut self, count: usize) -> Self {
+        self.all.truncate(count);
+        self.cores = self.cores.min(count);
+        self
+    }
+}
+
+/// Whether a list of threads and of ranges of threads has this one.
+#[cfg(any(target_os = "linux", test))]
+fn contains(list: &str, thread: usize) -> bool {
+    list.trim().split(',').any(|range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        match (first.parse::<usize>(), last.parse::<usize>()) {
+            (Ok(first), Ok(last)) => (first..=last).contains(&thread),
+            _ => false,
+        }
+    })
 }
 
 #[cfg(target_os = "linux")]
@@ -41,8 +70,10 @@ mod system {
 
     use memmap2::{Advice, MmapMut};
 
-    /// The cores that this process may use: of hardware threads that share one, the first.
-    pub fn cores() -> Vec<usize> {
+    use super::Places;
+
+    /// Where this process may run.
+    pub fn places() -> Places {
         // SAFETY: the set is plain bits, and its size is given.
         let set = unsafe {
             let mut set: libc::cpu_set_t = std::mem::zeroed();
@@ -52,28 +83,27 @@ mod system {
             }
         };
         let Some(set) = set else {
-            return super::countable_cores();
+            return Places::countable();
         };
         // SAFETY: every index is below the size of the set.
         let allowed = |core: &usize| unsafe { libc::CPU_ISSET(*core, &set) };
         let threads: Vec<usize> = (0..libc::CPU_SETSIZE as usize).filter(allowed).collect();
-        let mut cores = super::first_of_each_core(&threads, |thread| {
+        Places::new(&threads, |thread| {
             std::fs::read_to_string(format!(
                 "/sys/devices/system/cpu/cpu{thread}/topology/thread_siblings_list"
             ))
             .ok()
-        });
+        })
         // A container's share of time can be less than its cores.
-        cores.truncate(super::countable_cores().len());
-        cores
+        .at_most(Places::countable().all.len())
     }
 
-    /// Keeps this thread on one core. Where the system refuses, it moves, which is only slower.
-    pub fn pin(core: usize) {
-        // SAFETY: the core is one of `cores`, so inside the set, and the set's size is given.
+    /// Keeps this thread in one place. Where the system refuses, it moves, which is only slower.
+    pub fn pin(place: usize) {
+        // SAFETY: the place is one of `places`, so inside the set, and the set's size is given.
         unsafe {
             let mut set: libc::cpu_set_t = std::mem::zeroed();
-            libc::CPU_SET(core, &mut set);
+            libc::CPU_SET(place, &mut set);
             libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set);
         }
     }
@@ -98,8 +128,10 @@ mod system {
 mod system {
     use memmap2::MmapMut;
 
-    pub fn cores() -> Vec<usize> {
-        super::countable_cores()
+    use super::Places;
+
+    pub fn places() -> Places {
+        Places::countable()
     }
 
     pub fn pin(_: usize) {}
@@ -122,15 +154,19 @@ mod tests {
     #[test]
     fn a_core_counts_once() {
         let lists = ["0,2\n", "1,3\n", "0,2\n", "1,3\n", "4-5\n", "4-5\n"];
-        let siblings = |thread: usize| lists.get(thread).map(|list| (*list).to_owned());
-        assert_eq!(first_of_each_core(&[0, 1, 2, 3, 4, 5], siblings), [0, 1, 4]);
+        let places = |threads: &[usize]| {
+            let places = Places::new(threads, |thread| {
+                lists.get(thread).map(|list| (*list).to_owned())
+            });
+            (places.all, places.cores)
+        };
+        assert_eq!(places(&[0, 1, 2, 3, 4, 5]), (vec![0, 1, 4, 2, 3, 5], 3));
         // What may not be used is no core of ours.
-        assert_eq!(first_of_each_core(&[2, 3, 5], siblings), [2, 3, 5]);
-        // A system that does not say, and one that says something else.
-        assert_eq!(first_of_each_core(&[0, 1, 9], |_| None), [0, 1, 9]);
-        assert_eq!(
-            first_of_each_core(&[0, 1], |_| Some("x-,\n".to_owned())),
-            [0, 1]
-        );
+        assert_eq!(places(&[2, 3, 5]), (vec![2, 3, 5], 3));
+        // A system that does not say.
+        assert_eq!(places(&[0, 1, 9]), (vec![0, 1, 9], 3));
+        // One that says something else.
+        let odd = Places::new(&[0, 1], |_| Some("x-,\n".to_owned()));
+        assert_eq!((odd.all, odd.cores), (vec![0, 1], 2));
     }
 }

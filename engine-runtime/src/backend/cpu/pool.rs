@@ -79,9 +79,9 @@ unsafe impl Send for Shared {}
 impl Pool {
     /// `threads` of them, the caller's included; `None`: one for each core that this process may use.
     pub fn new(threads: Option<usize>) -> std::io::Result<Self> {
-        let cores = machine::cores();
-        let threads = threads.unwrap_or(cores.len()).max(1);
-        let fits = threads <= cores.len();
+        let places = machine::places();
+        let threads = threads.unwrap_or(places.cores).max(1);
+        let fits = threads <= places.all.len();
         let mut pool = Self {
             shared: Arc::new(Shared {
                 state: Alone(AtomicU64::new(0)),
@@ -99,9 +99,9 @@ impl Pool {
             }),
             workers: Vec::new(),
         };
-        // More threads than cores are left to the system, as the caller's thread is.
-        let places = cores.into_iter().map(|core| fits.then_some(core));
-        for (worker, core) in places
+        // More threads than places are left to the system, as the caller's thread is.
+        let places = places.all.into_iter().map(|place| fits.then_some(place));
+        for (worker, place) in places
             .chain(std::iter::repeat(None))
             .enumerate()
             .take(threads)
@@ -112,7 +112,7 @@ impl Pool {
                 .name(format!("cpu-{worker}"))
                 .spawn(move || {
                     WORKER.set(worker);
-                    core.inspect(|core| machine::pin(*core));
+                    place.inspect(|place| machine::pin(*place));
                     shared.work(worker);
                 })?;
             pool.workers.push(thread);
