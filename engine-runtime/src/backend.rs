@@ -108,6 +108,12 @@ pub trait Backend: Sized + Send + 'static {
         0
     }
 
+    /// Bytes that all of them keep together while ops no larger than `largest` run, matrix products aside.
+    fn shared_scratch(largest: &Largest) -> usize {
+        let _ = largest;
+        0
+    }
+
     /// Makes room for what ops and their threads keep while they run, so that it never grows under a request.
     fn reserve_scratch(&mut self, largest: &Largest) {
         let _ = largest;

@@ -27,6 +27,8 @@ pub struct Capacity {
     /// Tokens that a step chooses; several may be chosen from one row of logits.
     pub table_rows: usize,
     pub blocks_per_seq: usize,
+    /// Positions of a sequence.
+    pub positions: usize,
     /// Tokens that penalties look at in the choice of one.
     pub seen_per_row: usize,
     /// Logits that are changed in the choice of a token.
@@ -42,6 +44,7 @@ impl Capacity {
             logits_rows: limits.max_seqs,
             table_rows: limits.max_seqs,
             blocks_per_seq: limits.max_model_len.div_ceil(limits.block_size),
+            positions: limits.max_model_len,
             // Each token counts once, however often it was seen.
             seen_per_row: limits.max_model_len.min(vocab),
             edits_per_row: bounds::EDITS.saturating_add(ends),

@@ -243,6 +243,7 @@ impl<R: Recipe> Solo<R> {
             logits_rows: limits.max_batched_tokens,
             table_rows: 0,
             blocks_per_seq: blocks,
+            positions: limits.max_model_len,
             seen_per_row: 0,
             edits_per_row: 0,
         };

@@ -17,6 +17,11 @@ impl HeadLayout {
         (self.q_heads + 2 * self.kv_heads) * self.head_dim
     }
 
+    /// Query heads of a kv head.
+    pub fn group(self) -> usize {
+        self.q_heads.checked_div(self.kv_heads).unwrap_or(0)
+    }
+
     /// Elements in a row of attention output.
     pub fn q_width(self) -> usize {
         self.q_heads * self.head_dim
@@ -136,8 +141,8 @@ pub trait Attention<K: CacheFormat>: Pointwise {
     ) -> Result<(), DeviceError>;
 
     /// out [rows, q_heads * head_dim] = softmax(scale * q k^T) v over the cached positions that a query sees. q head h
-    /// reads kv head h / (q_heads / kv_heads). Never reads a position that no query of its sequence sees: neither past a
-    /// query's own, nor before its window. Refuses a batch whose sequences overlap or have no room for their queries.
+    /// reads kv head h / (q_heads / kv_heads). What lies at a position that no query of its sequence sees changes nothing:
+    /// neither past a query's own, nor before its window. Refuses a batch whose sequences overlap or have no room for their queries.
     fn attention(
         &mut self,
         qkv: &Self::Array<Self::Act>,

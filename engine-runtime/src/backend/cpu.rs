@@ -38,6 +38,8 @@ pub struct Cpu<I> {
     pool: Pool,
     /// All threads' together.
     scratch: Scratch,
+    /// What tasks of attention leave to each other.
+    partials: Scratch,
     /// Each thread's own.
     lent: Lent,
 }
@@ -112,6 +114,7 @@ impl<I: Isa> Backend for Cpu<I> {
             lent: Lent::new(pool.threads()),
             pool,
             scratch: Scratch::default(),
+            partials: Scratch::default(),
         })
     }
 
@@ -125,12 +128,17 @@ impl<I: Isa> Backend for Cpu<I> {
     }
 
     fn scratch_of_thread(largest: &Largest) -> usize {
-        Kept::bytes_for::<I>(largest)
+        Kept::bytes_for(largest)
+    }
+
+    fn shared_scratch(largest: &Largest) -> usize {
+        attention::shared_scratch(largest.rows, largest.positions, largest.heads)
     }
 
     fn reserve_scratch(&mut self, largest: &Largest) {
         self.scratch.reserve(largest.product);
-        self.lent.reserve::<I>(&mut self.pool, largest);
+        self.partials.reserve(Self::shared_scratch(largest));
+        self.lent.reserve(&mut self.pool, largest);
     }
 
     fn alloc<T: Element>(
@@ -162,9 +170,10 @@ impl<I: Isa> Backend for Cpu<I> {
 
 #[cfg(test)]
 impl<I> Cpu<I> {
-    /// Bytes of scratch: all threads' together, then each thread's own.
+    /// Bytes of scratch: all threads' together, of products and of attention, then each thread's own.
     pub(crate) fn scratch_bytes(&self) -> Vec<usize> {
-        [vec![self.scratch.bytes()], self.lent.bytes()].concat()
+        let together = [&self.scratch, &self.partials].map(Scratch::bytes);
+        [together.to_vec(), self.lent.bytes()].concat()
     }
 }
 
@@ -207,7 +216,7 @@ mod tests {
         ] {
             assert_eq!(
                 before.len(),
-                1 + 2,
+                2 + 2,
                 "all threads' together, and each of two"
             );
             assert!(before.iter().all(|bytes| *bytes > 0), "{before:?}");

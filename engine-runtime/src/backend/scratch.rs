@@ -10,6 +10,8 @@ pub struct Largest {
     /// Bytes in which a matrix product may lay out its rows.
     pub product: usize,
     pub heads: HeadLayout,
+    /// Positions that a row sees.
+    pub positions: usize,
     /// Logits of a row.
     pub vocab: usize,
 }

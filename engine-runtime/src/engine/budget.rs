@@ -57,16 +57,18 @@ impl Budget {
                 kv_heads: dims.kv_heads,
                 head_dim: dims.head_dim,
             },
+            positions: limits.max_model_len,
             vocab: dims.vocab,
         };
         let thread = wide(R::Backend::scratch_of_thread(&largest));
+        let shared = wide(R::Backend::shared_scratch(&largest));
         let capacity = Capacity::of(limits, dims.vocab, host.eos.len());
         let logits = seqs.saturating_mul(wide(dims.vocab) * 4);
         let scores = R::Backend::bytes_of_scores(limits.max_seqs, dims.vocab);
         let rest = [
             ("weights", fit.memory.weights),
             ("activations", fit.memory.activations),
-            ("scratch", fit.memory.scratch),
+            ("scratch", fit.memory.scratch.saturating_add(shared)),
             (
                 "scratch of threads",
                 thread.saturating_mul(wide(host.threads)),

@@ -166,6 +166,7 @@ impl<R: Recipe, F: Family, S: Shape> Model<R> for Decoder<R, F, S> {
             rows: capacity.rows,
             product: self.widths.scratch(capacity.rows),
             heads: head_layout(&dims),
+            positions: capacity.positions,
             vocab: dims.vocab,
         });
         self.activations = Some(Activations::alloc(device, self.widths, capacity)?);

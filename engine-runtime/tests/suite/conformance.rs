@@ -216,6 +216,10 @@ macro_rules! suites {
                         attention::is_batch_invariant::<D, B>();
                     }
                     #[test]
+                    fn partitions_are_batch_invariant() {
+                        attention::partitions_are_batch_invariant::<D, B>();
+                    }
+                    #[test]
                     fn windows_are_batch_invariant() {
                         attention::windows_are_batch_invariant::<D, B>();
                     }

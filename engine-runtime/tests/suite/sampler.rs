@@ -58,6 +58,7 @@ fn sample(logits: &[f32], request: &ValidatedRequest, output: &[u32]) -> Sampled
         logits_rows: 1,
         table_rows: 1,
         blocks_per_seq: 1,
+        positions: 1,
         seen_per_row: VOCAB,
         edits_per_row: 2 * VOCAB,
     };

@@ -1,10 +1,14 @@
 //! Attention over the paged cache.
 //!
-//! A task has the queries of some rows of one sequence that share a kv head. It takes the cache in tiles of [`TILE`]
-//! positions at fixed places, widens each once, and adds it to every query's online softmax (Milakov and Gimelshein,
-//! arXiv 1805.02867). What a query adds, and in which order, follows from its own position: nothing depends on
-//! which rows share its task.
+//! Positions are cut into partitions at fixed places. What a query makes of a partition (its largest score, the total of
+//! its weights, the sums of weighted values) begins from nothing, and partitions are merged in ascending order with the
+//! rule of Milakov and Gimelshein (arXiv 1805.02867). So what a query adds, and in which order, follows from its own
+//! position: nothing depends on which rows share its task, nor on whether one task has all of its partitions or each of
+//! several has some.
 
+mod partition;
+mod plan;
+mod state;
 mod tile;
 
 use std::ops::Range;
@@ -14,13 +18,12 @@ use super::isa::{Dot, Isa, Kernel};
 use super::lent::Lent;
 use super::memory::{Disjoint, Scratch};
 use super::pool::Pool;
-use super::rows::{load, store};
 use crate::backend::{HeadLayout, Heads};
 use crate::dtype::Float;
-use tile::{MAX_HEADS, State, TILE, add_tile};
-
-/// Rows of a task: they share the widened tiles.
-const ROWS: usize = 32;
+use partition::{Located, PARTITION, cut};
+use plan::{Plan, Share, Split};
+use state::{Partial, State, Tiles};
+use tile::{MAX_TILE, add_values, score, soften};
 
 /// [`AttentionBatch`](crate::backend::AttentionBatch), looked up.
 #[derive(Clone, Copy)]
@@ -29,7 +32,6 @@ pub(super) struct Queries<'a> {
     pub context_len: &'a [u32],
     pub table_start: &'a [u32],
     pub blocks: &'a [u32],
-    pub max_query: usize,
 }
 
 /// What all tasks of one call share.
@@ -44,62 +46,73 @@ pub(super) struct Attention<'a, D> {
 }
 
 /// Bytes of a task's arrays, in steps of `rows` rows.
-pub(super) fn scratch<I: Isa>(rows: usize, heads: HeadLayout) -> usize {
-    let group = heads.q_heads.checked_div(heads.kv_heads).unwrap_or(0);
-    let lens = State::lens::<I>(rows.min(ROWS), group, heads.head_dim);
+pub(super) fn scratch(rows: usize, heads: HeadLayout) -> usize {
+    let rows = rows.min(plan::most_rows(heads));
+    let lens = State::<f32>::lens(rows * heads.group(), heads.head_dim);
     Scratch::bytes_for::<f32>(lens.iter().sum())
 }
 
+/// Bytes of what tasks leave to each other, in steps of `rows` rows that see `positions` at most.
+pub(super) fn shared_scratch(rows: usize, positions: usize, heads: HeadLayout) -> usize {
+    let slots = rows.min(plan::SPLIT_ROWS) * positions.div_ceil(PARTITION);
+    let partials = slots.saturating_mul(heads.kv_heads);
+    Scratch::bytes_for::<f32>(partials.saturating_mul(partial_len(heads)))
+}
+
+/// Elements of what the query heads of one kv head make of a partition.
+fn partial_len(heads: HeadLayout) -> usize {
+    Partial::len(heads.group(), heads.head_dim)
+}
+
 impl<D: Float> Attention<'_, D> {
-    /// out [rows, layout.q_width()]
-    pub fn launch<I: Dot<D>>(self, isa: I, pool: &mut Pool, lent: &Lent, out: &mut [f32]) {
-        let chunks = self.queries.max_query.div_ceil(ROWS);
-        let seqs = self.queries.context_len.len();
-        let heads = self.heads.layout.kv_heads;
-        let out = Disjoint::new(out);
-        pool.run(seqs * chunks * heads, |task| {
-            let (seq, chunk, kv_head) = (
-                task / heads % seqs,
-                // The last rows have the longest context: they go first, so that no thread ends with one.
-                chunks - 1 - task / heads / seqs,
-                task % heads,
-            );
-            let start = self.queries.query_start[seq] as usize;
-            let end = self.queries.query_start[seq + 1] as usize;
-            let rows = start + chunk * ROWS..end.min(start + (chunk + 1) * ROWS);
-            if rows.is_empty() {
-                return;
-            }
+    /// out [rows, layout.q_width()]; what is split lies in `shared` until it is joined.
+    pub fn launch<I: Dot<D>>(
+        self,
+        isa: I,
+        pool: &mut Pool,
+        (lent, shared): (&Lent, &mut Scratch),
+        out: &mut [f32],
+    ) {
+        let layout = self.heads.layout;
+        let plan = Plan::of(&self.queries, self.heads, pool.threads());
+        let partials = shared.take::<f32>(plan.slots() * layout.kv_heads * partial_len(layout));
+        let (out, partials) = (Disjoint::new(out), Disjoint::new(partials));
+        pool.run(plan.shares.len() * layout.kv_heads, |task| {
+            let work = Work {
+                call: self,
+                share: &plan.shares[task / layout.kv_heads],
+                kv_head: task % layout.kv_heads,
+                out,
+                partials,
+            };
             lent.with(|kept| {
-                let work = Work {
-                    call: self,
-                    position: self.queries.context_len[seq] as usize - (end - rows.start),
-                    seq,
-                    rows,
-                    kv_head,
-                    out,
-                };
                 let scratch = &mut kept.attention;
                 isa.enter(Task { work, scratch });
             });
         });
-    }
-
-    /// Query heads of a kv head.
-    fn group(&self) -> usize {
-        self.heads.layout.q_heads / self.heads.layout.kv_heads
+        pool.run(plan.splits.len() * layout.kv_heads, |task| {
+            lent.with(|kept| {
+                isa.enter(Join {
+                    layout,
+                    split: &plan.splits[task / layout.kv_heads],
+                    kv_head: task % layout.kv_heads,
+                    out,
+                    partials,
+                    scratch: &mut kept.attention,
+                });
+            });
+        });
     }
 }
 
-/// Some consecutive rows of one sequence and the query heads of one kv head.
+/// A share of a call, for the query heads of one kv head.
 struct Work<'a, D> {
     call: Attention<'a, D>,
-    seq: usize,
-    rows: Range<usize>,
-    /// Of the first row.
-    position: usize,
+    share: &'a Share,
     kv_head: usize,
     out: Disjoint<'a, f32>,
+    /// [slots, kv_heads] partials
+    partials: Disjoint<'a, f32>,
 }
 
 struct Task<'a, 's, D> {
@@ -113,120 +126,158 @@ impl<I: Dot<D>, D: Float> Kernel<I> for Task<'_, '_, D> {
     #[inline(always)]
     fn run(self, isa: I) {
         let work = self.work;
-        let (group, dim) = (work.call.group(), work.call.heads.layout.head_dim);
-        let mut state = State::new::<I>(self.scratch, work.rows.len(), group, dim);
-        let together = I::TILE_ROWS.min(MAX_HEADS);
-        work.load_queries(together, &mut state);
-        let heads = work.call.heads;
-        // What some query of the task sees; each query sees a part of it.
-        let seen = heads.first_seen(work.position)..work.position + work.rows.len();
-        for first in (seen.start / TILE * TILE..seen.end).step_by(TILE) {
-            work.load_tile(isa, first, cut(&seen, first), &mut state);
-            for row in 0..work.rows.len() {
-                let position = work.position + row;
-                let seen = cut(&(heads.first_seen(position)..position + 1), first);
-                if seen.is_empty() {
+        let (share, layout) = (work.share, work.call.heads.layout);
+        let dim = layout.head_dim;
+        let tiles = Tiles::of::<I>(share.rows.len() * layout.group());
+        let mut state = State::<D>::new(self.scratch, tiles.queries, dim);
+        work.load_queries(tiles, state.queries);
+        for partition in share.partitions.clone() {
+            let located = work.locate(partition, state.packed);
+            for tile in 0..tiles.count() {
+                let (first, height) = tiles.tile(tile);
+                let seen = work.seen(partition, first..first + height);
+                let seen = &seen[..height];
+                if seen.iter().all(Range::is_empty) {
                     continue;
                 }
-                for head in (0..group).step_by(together) {
-                    let at = row * group + head;
-                    match together.min(group - head) {
-                        1 => add_tile::<I, 1>(isa, &mut state, dim, at, &seen),
-                        2 => add_tile::<I, 2>(isa, &mut state, dim, at, &seen),
-                        3 => add_tile::<I, 3>(isa, &mut state, dim, at, &seen),
-                        4 => add_tile::<I, 4>(isa, &mut state, dim, at, &seen),
-                        5 => add_tile::<I, 5>(isa, &mut state, dim, at, &seen),
-                        6 => add_tile::<I, 6>(isa, &mut state, dim, at, &seen),
-                        7 => add_tile::<I, 7>(isa, &mut state, dim, at, &seen),
-                        8 => add_tile::<I, 8>(isa, &mut state, dim, at, &seen),
-                        _ => unreachable!("at most MAX_HEADS heads together"),
+                let queries = &state.queries[first * dim..(first + height) * dim];
+                score(isa, &located, queries, seen, state.weights);
+                soften(isa, seen, state.weights, &mut state.here);
+                add_values(isa, &located, seen, state.weights, &mut state.here);
+                match share.slot {
+                    None => state.so_far.merge(isa, first, &state.here, seen),
+                    Some(slot) => {
+                        let slot = slot + partition - share.partitions.start;
+                        // SAFETY: each slot is one share's, and each kv head one task's.
+                        let mut partial =
+                            unsafe { partial(&work.partials, layout, slot, work.kv_head) };
+                        partial.copy(first, &state.here, height);
                     }
                 }
             }
         }
-        work.finish(isa, &state);
+        if share.slot.is_none() {
+            for (i, row) in share.rows.clone().enumerate() {
+                let queries = i * layout.group()..(i + 1) * layout.group();
+                // SAFETY: rows and kv head belong to this task.
+                let out = unsafe { heads_of_row(&work.out, layout, row, work.kv_head) };
+                state.so_far.finish(isa, queries, out);
+            }
+        }
     }
 }
 
-/// The part of `positions` that lies in the tile at `first`, relative to it.
-fn cut(positions: &Range<usize>, first: usize) -> Range<usize> {
-    let place = |position: usize| position.saturating_sub(first).min(TILE);
-    place(positions.start)..place(positions.end)
+/// # Safety
+/// As of [`Disjoint::slice`], for the slot and the kv head.
+unsafe fn partial<'a>(
+    partials: &'a Disjoint<'_, f32>,
+    layout: HeadLayout,
+    slot: usize,
+    kv_head: usize,
+) -> Partial<'a> {
+    let len = partial_len(layout);
+    let start = (slot * layout.kv_heads + kv_head) * len;
+    // SAFETY: the caller's word.
+    let slice = unsafe { partials.slice(start, len) };
+    Partial::new(slice, layout.group(), layout.head_dim)
+}
+
+/// The output of the query heads of one kv head.
+///
+/// # Safety
+/// As of [`Disjoint::slice`], for the row and the kv head.
+#[allow(clippy::mut_from_ref)]
+unsafe fn heads_of_row<'a>(
+    out: &'a Disjoint<'_, f32>,
+    layout: HeadLayout,
+    row: usize,
+    kv_head: usize,
+) -> &'a mut [f32] {
+    let len = layout.group() * layout.head_dim;
+    // SAFETY: the caller's word.
+    unsafe { out.slice(row * layout.q_width() + kv_head * len, len) }
 }
 
 impl<D: Float> Work<'_, D> {
-    /// Scales the queries. Heads that are computed together are interleaved: [head_dim, heads].
-    fn load_queries(&self, together: usize, state: &mut State<'_>) {
-        let (group, layout) = (self.call.group(), self.call.heads.layout);
-        let dim = layout.head_dim;
-        for (i, row) in self.rows.clone().enumerate() {
-            let heads = &self.call.qkv[row * layout.width() + self.kv_head * group * dim..];
-            let queries = &mut state.queries[i * group * dim..(i + 1) * group * dim];
-            let tiles = heads[..group * dim].chunks(together * dim);
-            for (heads, queries) in tiles.zip(queries.chunks_mut(together * dim)) {
-                let count = heads.len() / dim;
-                for (head, values) in heads.chunks_exact(dim).enumerate() {
-                    for (to, from) in queries[head..].iter_mut().step_by(count).zip(values) {
-                        *to = from * self.call.heads.scale;
-                    }
+    /// Scales the queries. Those that are computed together are interleaved: [tiles][head_dim, queries of the tile].
+    fn load_queries(&self, tiles: Tiles, queries: &mut [f32]) {
+        let Heads { layout, scale, .. } = self.call.heads;
+        let (group, dim) = (layout.group(), layout.head_dim);
+        for tile in 0..tiles.count() {
+            let (first, height) = tiles.tile(tile);
+            let queries = &mut queries[first * dim..(first + height) * dim];
+            for i in 0..height {
+                let (row, head) = ((first + i) / group, (first + i) % group);
+                let start = (self.share.rows.start + row) * layout.width();
+                let head = self.kv_head * group + head;
+                let values = &self.call.qkv[start + head * dim..][..dim];
+                for (to, from) in queries[i..].iter_mut().step_by(height).zip(values) {
+                    *to = from * scale;
                 }
             }
         }
     }
 
-    /// Widens the positions `seen` of the tile at `first`, and none beside them.
-    #[inline(always)]
-    fn load_tile<I: Dot<D>>(
-        &self,
-        isa: I,
-        first: usize,
-        seen: Range<usize>,
-        state: &mut State<'_>,
-    ) {
-        let (size, dim) = (
-            self.call.cache.block_size(),
-            self.call.heads.layout.head_dim,
-        );
-        let queries = self.call.queries;
-        let table = &queries.blocks[queries.table_start[self.seq] as usize..];
-        let mut done = seen.start;
-        while done < seen.end {
-            let (index, offset) = ((first + done) / size, (first + done) % size);
-            let run = (size - offset).min(seen.end - done);
-            let block =
-                self.call
-                    .cache
-                    .block_head(self.call.layer, table[index] as usize, self.kv_head);
-            let keys = block.keys.chunks_exact(size);
-            for (from, to) in keys.zip(state.keys.chunks_exact_mut(TILE)) {
-                isa.widen(&from[offset..offset + run], &mut to[done..done + run]);
-            }
-            let values = block.values[offset * dim..].chunks_exact(dim).take(run);
-            let width = state.width;
-            for (from, to) in values.zip(state.values[done * width..].chunks_exact_mut(width)) {
-                isa.widen(from, &mut to[..dim]);
-            }
-            done += run;
+    /// What each of some queries sees of a partition.
+    fn seen(&self, partition: usize, queries: Range<usize>) -> [Range<usize>; MAX_TILE] {
+        let heads = self.call.heads;
+        let mut seen = [const { 0..0 }; MAX_TILE];
+        for (seen, query) in seen.iter_mut().zip(queries) {
+            let position = self.share.position + query / heads.layout.group();
+            *seen = cut(&(heads.first_seen(position)..position + 1), partition);
         }
+        seen
     }
 
-    /// Divides by the totals and writes the output.
+    fn locate<'p>(&'p self, partition: usize, packed: &'p mut [D]) -> Located<'p, D> {
+        let (call, share) = (&self.call, self.share);
+        let last = share.position + share.rows.len();
+        let seen = call.heads.first_seen(share.position)..last;
+        let source = partition::Source {
+            cache: call.cache,
+            layer: call.layer,
+            kv_head: self.kv_head,
+            table: &call.queries.blocks[call.queries.table_start[share.seq] as usize..],
+        };
+        let next = match share.partitions.contains(&(partition + 1)) {
+            true => cut(&seen, partition + 1),
+            false => 0..0,
+        };
+        source.locate(partition, [&cut(&seen, partition), &next], packed)
+    }
+}
+
+/// Merges what the tasks of a split row have left, for the query heads of one kv head.
+struct Join<'a, 's> {
+    layout: HeadLayout,
+    split: &'a Split,
+    kv_head: usize,
+    out: Disjoint<'a, f32>,
+    partials: Disjoint<'a, f32>,
+    scratch: &'s mut Scratch,
+}
+
+impl<I: Isa> Kernel<I> for Join<'_, '_> {
+    type Out = ();
+
     #[inline(always)]
-    fn finish<I: Isa>(&self, isa: I, state: &State<'_>) {
-        let (group, layout) = (self.call.group(), self.call.heads.layout);
-        let dim = layout.head_dim;
-        for (i, row) in self.rows.clone().enumerate() {
-            let start = row * layout.q_width() + self.kv_head * group * dim;
-            // SAFETY: rows and kv head belong to this task.
-            let out = unsafe { self.out.slice(start, group * dim) };
-            for (head, out) in out.chunks_exact_mut(dim).enumerate() {
-                let at = i * group + head;
-                let total = isa.splat(state.totals[at]);
-                let sums = &state.sums[at * state.width..][..dim];
-                for (out, sums) in out.chunks_mut(I::LANES).zip(sums.chunks(I::LANES)) {
-                    store(isa, isa.div(load(isa, sums), total), out);
-                }
+    fn run(self, isa: I) {
+        let (layout, group) = (self.layout, self.layout.group());
+        let scratch = self.scratch.take::<f32>(partial_len(layout));
+        let mut so_far = Partial::new(scratch, group, layout.head_dim);
+        so_far.clear();
+        let seen = [const { 0..PARTITION }; MAX_TILE];
+        for slot in self.split.slots.clone() {
+            // SAFETY: each slot is one split's, and each kv head one task's.
+            let mut partial = unsafe { partial(&self.partials, layout, slot, self.kv_head) };
+            for first in (0..group).step_by(MAX_TILE) {
+                let queries = first..group.min(first + MAX_TILE);
+                let seen = &seen[..queries.len()];
+                so_far.merge(isa, first, &partial.part(queries), seen);
             }
         }
+        // SAFETY: row and kv head belong to this task.
+        let out = unsafe { heads_of_row(&self.out, layout, self.split.row, self.kv_head) };
+        so_far.finish(isa, 0..group, out);
     }
 }

@@ -46,6 +46,10 @@ impl<D: Float> Cache<D> {
         self.shape.block_size
     }
 
+    pub(super) fn head_dim(&self) -> usize {
+        self.shape.head_dim
+    }
+
     pub(super) fn block_head(&self, layer: usize, block: usize, head: usize) -> BlockHead<'_, D> {
         let start = self.start(layer, block, head);
         let end = start + self.shape.block_size * self.shape.head_dim;

@@ -155,8 +155,11 @@ pub trait Dot<D: Float>: Isa {
     /// Activations of one row, `x` `[cols]`, to `groups` [cols / GROUP, rounded up]; zero behind the last column.
     fn group(self, x: &[f32], groups: &mut [Self::Group]);
 
-    /// to = from, which is as long
-    fn widen(self, from: &[D], to: &mut [f32]);
+    /// A vector of what is stored.
+    ///
+    /// # Safety
+    /// `from` is valid for reads of `LANES` elements.
+    unsafe fn load_wide(self, from: *const D) -> Self::Vector;
 
     /// # Safety
     /// `from` is valid for reads of `LANES * GROUP` elements.
@@ -219,14 +222,6 @@ pub struct Ahead<D, const V: usize> {
     pub at: [*const D; V],
     /// Elements from one group to the next.
     pub pace: usize,
-}
-
-/// Element by element, for tails and for what compilers turn into vectors themselves.
-#[inline(always)]
-fn widen_each<D: Float>(from: &[D], to: &mut [f32]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = from.to_f32();
-    }
 }
 
 /// Two columns of one row. A struct and not an array: an array of eight bytes travels in an integer register, and the

@@ -3,7 +3,6 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::attention;
-use super::isa::Isa;
 use super::memory::Scratch;
 use super::pool::{self, Pool};
 use super::sampler;
@@ -21,9 +20,8 @@ pub(super) struct Kept {
 
 impl Kept {
     /// Bytes for tasks of ops no larger than `largest`.
-    pub fn bytes_for<I: Isa>(largest: &Largest) -> usize {
-        attention::scratch::<I>(largest.rows, largest.heads)
-            + sampler::Scratch::bytes_for(largest.vocab)
+    pub fn bytes_for(largest: &Largest) -> usize {
+        attention::scratch(largest.rows, largest.heads) + sampler::Scratch::bytes_for(largest.vocab)
     }
 
     #[cfg(test)]
@@ -47,10 +45,10 @@ impl Lent {
 
     /// Makes room for tasks of ops no larger than `largest`. Each thread writes to its own, which the system then takes
     /// from the memory that is nearest to it.
-    pub fn reserve<I: Isa>(&self, pool: &mut Pool, largest: &Largest) {
+    pub fn reserve(&self, pool: &mut Pool, largest: &Largest) {
         pool.run_on_each(|| {
             self.with(|kept| {
-                let bytes = attention::scratch::<I>(largest.rows, largest.heads);
+                let bytes = attention::scratch(largest.rows, largest.heads);
                 kept.attention.reserve(bytes);
                 kept.sampler.reserve(largest.vocab);
             });
@@ -68,7 +66,6 @@ impl Lent {
 mod tests {
     use super::*;
     use crate::backend::HeadLayout;
-    use crate::backend::cpu::Portable;
 
     #[test]
     fn every_thread_gets_what_is_counted_for_it() {
@@ -80,13 +77,14 @@ mod tests {
                 kv_heads: 2,
                 head_dim: 24,
             },
+            positions: 100,
             vocab: 1000,
         };
-        let counted = Kept::bytes_for::<Portable>(&largest);
+        let counted = Kept::bytes_for(&largest);
         for threads in [1, 3] {
             let mut pool = Pool::new(Some(threads)).expect("threads start");
             let lent = Lent::new(threads);
-            lent.reserve::<Portable>(&mut pool, &largest);
+            lent.reserve(&mut pool, &largest);
             assert_eq!(lent.bytes(), vec![counted; threads]);
         }
     }

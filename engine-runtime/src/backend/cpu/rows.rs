@@ -39,7 +39,9 @@ fn normalise<I: Isa>(isa: I, row: &mut [f32], weight: &[f32], eps: f32) {
     for block in blocks {
         squares.add_squares(isa, block);
     }
-    squares.add_squares(isa, rest);
+    if !rest.is_empty() {
+        squares.add_squares(isa, rest);
+    }
     let mean = squares.total(isa) / row.len() as f32;
     let factor = isa.splat(1.0 / (mean + eps).sqrt());
     for (x, weight) in row.chunks_mut(I::LANES).zip(weight.chunks(I::LANES)) {

@@ -373,6 +373,47 @@ pub fn windows_are_batch_invariant<D: Float, B: Formats<D>>() {
     }
 }
 
+/// Contexts that end a little before and behind the places where attention is cut, with windows that begin between
+/// them; one row, whose partitions threads share, and a whole prompt, on one thread and on more than there are cores.
+pub fn partitions_are_batch_invariant<D: Float, B: Formats<D>>() {
+    const LEN: usize = 773;
+    const ENDS: [usize; 12] = [1, 254, 255, 256, 257, 258, 511, 512, 514, 767, 768, LEN];
+    let mut random = Random(12);
+    let layouts: Vec<_> = layouts().collect();
+    let cases = [
+        (0, None),
+        (1, Some(300)),
+        (3, Some(256)),
+        (7, Some(1)),
+        (7, None),
+    ];
+    for (index, window) in cases {
+        let (layout, block_size) = layouts[index];
+        let mut case = Case::random(&mut random, layout, block_size, &[LEN]);
+        case.window = window;
+        let width = layout.q_width();
+        let Some(mut device) = B::start(1) else {
+            return;
+        };
+        let mut cache = case.cache::<D, _>(&mut device);
+        let whole = case.step(&mut device, &mut cache, &[(0, 0, LEN)]);
+        for threads in [1, 2, 7, 64] {
+            let mut device = B::start(threads).expect("opened before");
+            let mut cache = case.cache::<D, _>(&mut device);
+            let mut start = 0;
+            for end in ENDS {
+                // Some rows together, and then the last of them alone.
+                for piece in [(0, start, end), (0, end - 1, end)] {
+                    let got = case.step(&mut device, &mut cache, &[piece]);
+                    let what = format!("{layout:?}, {window:?}, {piece:?}, {threads} threads");
+                    assert_same_bits(&what, &got, &whole[piece.1 * width..end * width]);
+                }
+                start = end;
+            }
+        }
+    }
+}
+
 /// One token at a time or many, one sequence or two, on one thread or several: the same bits.
 fn is_invariant<D: Float, B: Formats<D>>(
     layout: HeadLayout,
@@ -425,18 +466,19 @@ pub fn answer<D: Float, B: Formats<D>>() -> Option<Answer> {
     let mut answer = Answer::default();
     for (layout, block_size) in layouts() {
         for window in [None, Some(1), Some(20), Some(77)] {
-            let mut case = Case::random(&mut random, layout, block_size, &[5, 131, 90, 70]);
+            let mut case = Case::random(&mut random, layout, block_size, &[5, 131, 90, 70, 300]);
             case.window = window;
             let width = layout.width();
-            for seq in &mut case.seqs[2..] {
+            for seq in &mut case.seqs[2..4] {
                 // Most of what is computed of one that holds no number is none either.
                 let few = seq.len() - 9 * width;
                 spoil(&mut random, &mut seq[few..], width);
             }
             let mut cache = case.cache::<D, _>(&mut device);
-            let steps: [&[_]; 2] = [
+            let steps: [&[_]; 3] = [
                 &[(0, 0, 4), (1, 0, 100), (2, 0, 90), (3, 0, 65)],
-                &[(0, 4, 5), (1, 100, 131), (3, 65, 70)],
+                &[(0, 4, 5), (1, 100, 131), (3, 65, 70), (4, 0, 299)],
+                &[(4, 299, 300)],
             ];
             for pieces in steps {
                 answer.numbers(&case.step(&mut device, &mut cache, pieces));

@@ -14,11 +14,14 @@ use crate::plan::Answers;
 const PROMPT_ROWS: u64 = 256;
 /// A CPU's memory has a step's input three times: as lists, as the words that they are packed into, and as its device's.
 const CPU_INPUTS: u64 = 3;
-/// Rows of queries, positions and heads that a CPU's attention takes together, and f32 numbers in two of the widest vectors.
-const ROWS: u64 = 32;
-const TILE: u64 = 64;
-const HEADS: u64 = 8;
-const VECTORS: u64 = 32;
+/// Of a CPU's attention: queries and rows of a task, queries that the registers hold, positions of a partition, and f32
+/// numbers in the widest vector; and rows whose partitions threads share.
+const QUERIES: u64 = 256;
+const ROWS: u64 = 64;
+const TILE: u64 = 12;
+const PARTITION: u64 = 256;
+const VECTOR: u64 = 16;
+const SPLIT_ROWS: u64 = 8;
 /// What a driver keeps of one captured launch, and the launches of a layer: estimates, since no driver says.
 const LAUNCH_BYTES: u64 = 8 << 10;
 const LAYER_LAUNCHES: u64 = 12;
@@ -220,11 +223,22 @@ impl Count<'_> {
         let widest = blocks.fold(wide(dims.hidden).max(wide(dims.q_width())), u64::max);
         Some(Line {
             what: "scratch",
-            bytes: rows.saturating_mul(widest).saturating_mul(4),
+            bytes: (rows.saturating_mul(widest))
+                .saturating_add(self.partials())
+                .saturating_mul(4),
             // How many threads there will be is the machine's to say.
             of: format!("{rows} tokens; each thread adds {}", Bytes(self.thread())),
             lower: Some(self.step()),
         })
+    }
+
+    /// Numbers that tasks of a CPU's attention leave to each other.
+    fn partials(&self) -> u64 {
+        let (dims, limits) = (&self.config.dims, &self.plan.limits);
+        let width = wide(dims.head_dim).next_multiple_of(VECTOR);
+        let slots =
+            SPLIT_ROWS.min(limits.max_batched_tokens) * limits.max_model_len.div_ceil(PARTITION);
+        slots.saturating_mul(wide(dims.q_heads) * (width + 2))
     }
 
     /// What each thread of a CPU keeps: a task of attention, and a row of the sampler.
@@ -232,9 +246,11 @@ impl Count<'_> {
         let dims = &self.config.dims;
         let (dim, vocab) = (wide(dims.head_dim), wide(dims.vocab));
         let group = wide(dims.q_heads / dims.kv_heads.max(1));
-        let rows = ROWS.min(self.plan.limits.max_batched_tokens) * group;
-        let width = dim.next_multiple_of(VECTORS);
-        let attention = rows * (width + dim + 2) + TILE * (dim + width + HEADS);
+        let rows = (QUERIES / group.max(1)).clamp(1, ROWS);
+        let queries = rows.min(self.plan.limits.max_batched_tokens) * group;
+        let width = dim.next_multiple_of(VECTOR);
+        let tile = TILE * (width + 2 + PARTITION + VECTOR);
+        let attention = queries * (dim + width + 2) + tile + PARTITION * (dim + width);
         // A weight, its rank, and a sum for every 128.
         4 * attention + 12 * vocab + vocab / 16
     }

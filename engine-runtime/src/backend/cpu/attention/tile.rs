@@ -1,217 +1,280 @@
-//! One tile of cached positions, added to the queries of some heads: the inner loops of attention.
+//! A tile of queries and a partition of positions: the inner loops of attention.
+//!
+//! Keys and values are widened in registers, straight from the cache: what a tile reads once costs less to widen than
+//! to write and read again.
 
 use std::ops::Range;
 
+use super::partition::{Located, PARTITION, PIECE};
+use super::state::Partial;
 use crate::backend::cpu::exp::exp;
-use crate::backend::cpu::isa::{Isa, MAX_LANES, Sums};
-use crate::backend::cpu::memory::Scratch;
+use crate::backend::cpu::isa::{Dot, Isa, Sums};
 use crate::backend::cpu::rows::{load, store};
+use crate::dtype::Float;
 
-/// Positions of a tile. A multiple of two vectors of every instruction set.
-pub(super) const TILE: usize = 64;
-/// Heads of one query that are computed together, at most.
-pub(super) const MAX_HEADS: usize = 8;
+/// Queries that are computed together, at most.
+pub(super) const MAX_TILE: usize = 12;
+/// From the weights of one query to those of the next: not a power of two, which few lines of a cache would share.
+pub(super) const STRIDE: usize = PARTITION + PIECE;
 
-/// The arrays of a task, all f32. `width` is head_dim, up to a multiple of two vectors; what is added stays zero.
-pub(super) struct State<'s> {
-    pub(super) width: usize,
-    /// [rows, group, head_dim], scaled, but with the heads of a tile of heads interleaved.
-    pub(super) queries: &'s mut [f32],
-    /// [rows, group]
-    pub(super) largest: &'s mut [f32],
-    /// [rows, group]
-    pub(super) totals: &'s mut [f32],
-    /// [rows, group, width]
-    pub(super) sums: &'s mut [f32],
-    /// One tile, [head_dim, TILE].
-    pub(super) keys: &'s mut [f32],
-    /// One tile, [TILE, width].
-    pub(super) values: &'s mut [f32],
-    /// [MAX_HEADS, TILE]
-    pub(super) weights: &'s mut [f32],
-}
+/// Bytes of a cache line on most machines.
+const LINE: usize = 64;
 
-fn width<I: Isa>(dim: usize) -> usize {
-    dim.next_multiple_of(2 * I::LANES)
-}
-
-impl<'s> State<'s> {
-    /// Elements of `sums`, `keys`, `values`, `weights`, `queries`, `largest` and `totals`.
-    pub(super) fn lens<I: Isa>(rows: usize, group: usize, dim: usize) -> [usize; 7] {
-        let width = width::<I>(dim);
-        [
-            rows * group * width,
-            dim * TILE,
-            TILE * width,
-            MAX_HEADS * TILE,
-            rows * group * dim,
-            rows * group,
-            rows * group,
-        ]
-    }
-
-    pub(super) fn new<I: Isa>(
-        scratch: &'s mut Scratch,
-        rows: usize,
-        group: usize,
-        dim: usize,
-    ) -> Self {
-        let lens = Self::lens::<I>(rows, group, dim);
-        let mut rest = scratch.take::<f32>(lens.iter().sum());
-        let [sums, keys, values, weights, queries, largest, totals] = lens.map(|len| {
-            let (part, behind) = std::mem::take(&mut rest).split_at_mut(len);
-            rest = behind;
-            part
-        });
-        sums.fill(0.0);
-        values.fill(0.0);
-        largest.fill(f32::NEG_INFINITY);
-        totals.fill(0.0);
-        Self {
-            width: width::<I>(dim),
-            queries,
-            largest,
-            totals,
-            sums,
-            keys,
-            values,
-            weights,
+/// Calls `$function` with the number of queries as a constant.
+macro_rules! by_height {
+    ($height:expr, $function:ident($($argument:expr),+)) => {
+        match $height {
+            1 => $function::<I, D, 1>($($argument),+),
+            2 => $function::<I, D, 2>($($argument),+),
+            3 => $function::<I, D, 3>($($argument),+),
+            4 => $function::<I, D, 4>($($argument),+),
+            5 => $function::<I, D, 5>($($argument),+),
+            6 => $function::<I, D, 6>($($argument),+),
+            7 => $function::<I, D, 7>($($argument),+),
+            8 => $function::<I, D, 8>($($argument),+),
+            9 => $function::<I, D, 9>($($argument),+),
+            10 => $function::<I, D, 10>($($argument),+),
+            11 => $function::<I, D, 11>($($argument),+),
+            12 => $function::<I, D, 12>($($argument),+),
+            _ => unreachable!("at most MAX_TILE queries together"),
         }
-    }
+    };
 }
 
-/// Adds the positions `seen` of the tile to `M` heads of one row, `at` the first of them.
+/// The scores of a tile of queries [head_dim, queries], to their rows of `weights`: at least those that some query has
+/// `seen`.
 #[inline(always)]
-pub(super) fn add_tile<I: Isa, const M: usize>(
+pub(super) fn score<I: Dot<D>, D: Float>(
     isa: I,
-    state: &mut State<'_>,
-    dim: usize,
-    at: usize,
-    seen: &Range<usize>,
+    located: &Located<'_, D>,
+    queries: &[f32],
+    seen: &[Range<usize>],
+    weights: &mut [f32],
 ) {
-    let queries = &state.queries[at * dim..(at + M) * dim];
-    // Lanes hold fixed places of the tile, whatever is seen of it: what lies before gets no weight.
-    let start = seen.start / (2 * I::LANES) * (2 * I::LANES);
-    for columns in (start..seen.end).step_by(2 * I::LANES) {
-        let mut scores = [[isa.splat(0.0); 2]; M];
-        for (keys, queries) in state.keys.chunks_exact(TILE).zip(queries.chunks_exact(M)) {
-            let keys = pair(isa, &keys[columns..]);
-            multiply(isa, &mut scores, keys, |head| queries[head]);
-        }
-        for (head, scores) in scores.iter().enumerate() {
-            put(isa, *scores, &mut state.weights[head * TILE + columns..]);
-        }
+    let (mut start, mut end) = (PARTITION, 0);
+    for seen in seen.iter().filter(|seen| !seen.is_empty()) {
+        (start, end) = (start.min(seen.start), end.max(seen.end));
     }
-    // A block of sums begins at the same places on every instruction set.
-    let start = seen.start / Sums::<I>::BLOCK * Sums::<I>::BLOCK;
-    for weights in state.weights.as_chunks_mut::<TILE>().0.iter_mut().take(M) {
-        weights[start..seen.start].fill(f32::NEG_INFINITY);
+    by_height!(
+        seen.len(),
+        score_tile(isa, located, queries, start..end, weights)
+    );
+}
+
+/// Few queries take more columns at once, so that there are as many sums to add to while others wait.
+#[inline(always)]
+fn score_tile<I: Dot<D>, D: Float, const M: usize>(
+    isa: I,
+    located: &Located<'_, D>,
+    queries: &[f32],
+    seen: Range<usize>,
+    weights: &mut [f32],
+) {
+    if 2 * M <= I::TILE_ROWS {
+        score_columns::<I, D, M, 4>(isa, located, queries, seen, weights);
+    } else {
+        score_columns::<I, D, M, 2>(isa, located, queries, seen, weights);
     }
-    let factors = soften::<I, M>(isa, state, at, start..seen.end);
-    let width = state.width;
-    let weights: &[[f32; TILE]; M] = state
-        .weights
-        .as_chunks()
-        .0
-        .first_chunk()
-        .expect("weights of MAX_HEADS heads");
-    for columns in (0..width).step_by(2 * I::LANES) {
-        let mut sums = [[isa.splat(0.0); 2]; M];
-        for (head, sums) in sums.iter_mut().enumerate() {
-            let factor = isa.splat(factors[head]);
-            let before = pair(isa, &state.sums[(at + head) * width + columns..]);
-            *sums = [isa.mul(before[0], factor), isa.mul(before[1], factor)];
+}
+
+#[inline(always)]
+fn score_columns<I: Dot<D>, D: Float, const M: usize, const N: usize>(
+    isa: I,
+    located: &Located<'_, D>,
+    queries: &[f32],
+    seen: Range<usize>,
+    weights: &mut [f32],
+) {
+    let columns = N * I::LANES;
+    let (queries, dim) = (queries.as_ptr(), queries.len() / M);
+    // Lanes hold fixed places of the partition, whatever is seen of it.
+    for first in (seen.start / columns * columns..seen.end).step_by(columns) {
+        let keys = located.keys::<N>(first, I::LANES, dim);
+        let mut ahead = [std::ptr::null(); N];
+        for (n, ahead) in ahead.iter_mut().enumerate() {
+            *ahead = located.ahead_of_keys((first + n * I::LANES) / PIECE);
         }
-        let values = state.values[seen.start * width..].chunks_exact(width);
-        for (position, values) in (seen.start..seen.end.min(TILE)).zip(values) {
-            let values = pair(isa, &values[columns..]);
-            multiply(isa, &mut sums, values, |head| weights[head][position]);
+        let mut sums = [[isa.splat(0.0); N]; M];
+        for i in 0..dim {
+            let offset = i * located.key_stride;
+            let mut columns = [isa.splat(0.0); N];
+            for (n, columns) in columns.iter_mut().enumerate() {
+                // Once for each line of a piece, which most blocks hold row after row.
+                let begins = (n * I::LANES).is_multiple_of(PIECE);
+                if begins && (offset * size_of::<D>()).is_multiple_of(LINE) {
+                    isa.prefetch(ahead[n].wrapping_add(offset).cast());
+                }
+                // SAFETY: `keys` are valid for `dim` rows.
+                *columns = unsafe { isa.load_wide(keys[n].add(offset)) };
+            }
+            for (m, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: queries are [dim, M].
+                let query = isa.splat(unsafe { *queries.add(i * M + m) });
+                for (sum, column) in sums.iter_mut().zip(columns) {
+                    *sum = isa.mul_add(column, query, *sum);
+                }
+            }
         }
-        for (head, sums) in sums.iter().enumerate() {
-            put(isa, *sums, &mut state.sums[(at + head) * width + columns..]);
+        for (sums, weights) in sums.iter().zip(weights.chunks_exact_mut(STRIDE)) {
+            let weights = weights[first..].chunks_exact_mut(I::LANES);
+            for (sum, weights) in sums.iter().zip(weights) {
+                store(isa, *sum, weights);
+            }
         }
     }
 }
 
-/// Turns the scores `seen` of `M` heads into weights relative to the largest so far, and adds them to the totals.
-/// Returns what the sums so far must be multiplied by.
+/// Turns the scores that each query has `seen` into weights relative to the largest of them.
 #[inline(always)]
-fn soften<I: Isa, const M: usize>(
+pub(super) fn soften<I: Isa>(
     isa: I,
-    state: &mut State<'_>,
-    at: usize,
-    seen: Range<usize>,
-) -> [f32; MAX_LANES] {
-    let heads = state.weights.as_chunks_mut::<TILE>().0;
-    let (largest, totals) = (
-        &mut state.largest[at..at + M],
-        &mut state.totals[at..at + M],
-    );
-    let mut factors = [0.0; MAX_LANES];
-    for (head, largest) in largest.iter_mut().enumerate() {
-        let scores = &heads[head][seen.clone()];
-        let (vectors, rest) = scores.split_at(scores.len() / I::LANES * I::LANES);
-        let mut vector = isa.splat(*largest);
-        for scores in vectors.chunks_exact(I::LANES) {
-            vector = isa.max(load(isa, scores), vector);
+    seen: &[Range<usize>],
+    weights: &mut [f32],
+    here: &mut Partial<'_>,
+) {
+    let rows = || seen.iter().zip(0..).filter(|(seen, _)| !seen.is_empty());
+    here.largest.fill(f32::NEG_INFINITY);
+    // All queries' largest first: what each of them waits for then passes while others go on.
+    for (seen, query) in rows() {
+        let scores = &mut weights[query * STRIDE..][..PARTITION];
+        let blocks = seen.start / PIECE * PIECE..seen.end.next_multiple_of(PIECE);
+        scores[blocks.start..seen.start].fill(f32::NEG_INFINITY);
+        scores[seen.end..blocks.end].fill(f32::NEG_INFINITY);
+        let mut largest = isa.splat(f32::NEG_INFINITY);
+        for scores in scores[blocks].chunks_exact(I::LANES) {
+            largest = isa.max(load(isa, scores), largest);
         }
-        let before = *largest;
-        *largest = rest.iter().copied().fold(isa.largest(vector), f32::max);
-        factors[head] = before - *largest;
+        here.largest[query] = isa.largest(largest);
     }
-    for factors in factors[..M].chunks_mut(I::LANES) {
-        store(isa, exp(isa, load(isa, factors)), factors);
-    }
-    for (head, total) in totals.iter_mut().enumerate() {
-        let shift = isa.splat(largest[head]);
+    for (seen, query) in rows() {
+        let scores = &mut weights[query * STRIDE..][..PARTITION];
+        let blocks = seen.start / PIECE * PIECE..seen.end.next_multiple_of(PIECE);
+        // Where no score is a number above minus infinity, weights are 0 and not unknown.
+        let shift = isa.splat(here.largest[query].max(f32::MIN));
         let mut sums = Sums::new(isa);
-        for scores in heads[head][seen.clone()].chunks_mut(I::LANES) {
-            let weights = exp(isa, isa.sub(load(isa, scores), shift));
-            store(isa, weights, scores);
-        }
-        for block in heads[head][seen.clone()].chunks(Sums::<I>::BLOCK) {
+        for block in scores[blocks].as_chunks_mut::<PIECE>().0 {
+            for scores in block.chunks_exact_mut(I::LANES) {
+                store(isa, exp(isa, isa.sub(load(isa, scores), shift)), scores);
+            }
             sums.add(isa, block);
         }
-        *total = *total * factors[head] + sums.total(isa);
+        here.totals[query] = sums.total(isa);
     }
-    factors
 }
 
-/// sums [M, 2 vectors] += factors [M] * columns [2 vectors]
+/// Sums of the values that each query has `seen`, by their weights and in order.
 #[inline(always)]
-fn multiply<I: Isa, const M: usize>(
+pub(super) fn add_values<I: Dot<D>, D: Float>(
     isa: I,
-    sums: &mut [[I::Vector; 2]; M],
-    columns: [I::Vector; 2],
-    factor: impl Fn(usize) -> f32,
+    located: &Located<'_, D>,
+    seen: &[Range<usize>],
+    weights: &[f32],
+    here: &mut Partial<'_>,
 ) {
-    for (head, sums) in sums.iter_mut().enumerate() {
-        let factor = isa.splat(factor(head));
-        *sums = [
-            isa.mul_add(columns[0], factor, sums[0]),
-            isa.mul_add(columns[1], factor, sums[1]),
-        ];
+    let (count, width) = (seen.len(), here.width());
+    here.sums[..count * width].fill(0.0);
+    // What all queries see is added for all at once, what lies before and behind for each.
+    let (mut start, mut end) = (0, PARTITION);
+    for seen in seen {
+        (start, end) = (start.max(seen.start), end.min(seen.end));
+    }
+    let common = if start < end {
+        start..end
+    } else {
+        PARTITION..PARTITION
+    };
+    for part in 0..2 * count + 1 {
+        let (query, queries, positions) = match part {
+            part if part < count => (part, 1, seen[part].start..seen[part].end.min(common.start)),
+            part if part == count => (0, count, common.clone()),
+            part => {
+                let query = part - count - 1;
+                let seen = &seen[query];
+                (query, 1, seen.start.max(common.end)..seen.end)
+            }
+        };
+        if positions.is_empty() {
+            continue;
+        }
+        let weights = &weights[query * STRIDE..];
+        let sums = &mut here.sums[query * width..];
+        by_height!(
+            queries,
+            add_tile(isa, located, positions, weights, (sums, width))
+        );
     }
 }
 
 #[inline(always)]
-fn pair<I: Isa>(isa: I, from: &[f32]) -> [I::Vector; 2] {
-    let from = &from[..2 * I::LANES];
-    // SAFETY: the slice holds two vectors.
-    unsafe {
-        [
-            isa.load(from.as_ptr()),
-            isa.load(from.as_ptr().add(I::LANES)),
-        ]
+fn add_tile<I: Dot<D>, D: Float, const M: usize>(
+    isa: I,
+    located: &Located<'_, D>,
+    positions: Range<usize>,
+    weights: &[f32],
+    (sums, width): (&mut [f32], usize),
+) {
+    let mut done = 0;
+    if 2 * M <= I::TILE_ROWS {
+        while done + 4 * I::LANES <= width {
+            add_columns::<I, D, M, 4>(isa, located, &positions, weights, (sums, width, done));
+            done += 4 * I::LANES;
+        }
+    }
+    while done + 2 * I::LANES <= width {
+        add_columns::<I, D, M, 2>(isa, located, &positions, weights, (sums, width, done));
+        done += 2 * I::LANES;
+    }
+    if done < width {
+        add_columns::<I, D, M, 1>(isa, located, &positions, weights, (sums, width, done));
     }
 }
 
+/// sums [M, width], from the column `first` on, += weights [M, STRIDE] * values of `positions`
 #[inline(always)]
-fn put<I: Isa>(isa: I, pair: [I::Vector; 2], to: &mut [f32]) {
-    let to = &mut to[..2 * I::LANES];
-    // SAFETY: the slice holds two vectors.
-    unsafe {
-        isa.store(pair[0], to.as_mut_ptr());
-        isa.store(pair[1], to.as_mut_ptr().add(I::LANES));
+fn add_columns<I: Dot<D>, D: Float, const M: usize, const N: usize>(
+    isa: I,
+    located: &Located<'_, D>,
+    positions: &Range<usize>,
+    weights: &[f32],
+    (all_sums, width, first): (&mut [f32], usize, usize),
+) {
+    let columns = N * I::LANES;
+    let mut sums = [[isa.splat(0.0); N]; M];
+    for (m, sums) in sums.iter_mut().enumerate() {
+        let from = all_sums[m * width + first..][..columns].chunks_exact(I::LANES);
+        for (sum, from) in sums.iter_mut().zip(from) {
+            *sum = load(isa, from);
+        }
+    }
+    assert!(weights.len() >= (M - 1) * STRIDE + PARTITION && positions.end <= PARTITION);
+    for piece in positions.start / PIECE..positions.end.div_ceil(PIECE) {
+        let rows = positions.start.max(piece * PIECE)..positions.end.min((piece + 1) * PIECE);
+        let values = located.values(piece, rows.end - piece * PIECE, first + columns);
+        let ahead = located.ahead_of_values(piece);
+        for position in rows {
+            let offset = position % PIECE * located.value_stride + first;
+            let mut columns = [isa.splat(0.0); N];
+            for (n, columns) in columns.iter_mut().enumerate() {
+                let offset = offset + n * I::LANES;
+                if (n * I::LANES * size_of::<D>()).is_multiple_of(LINE) {
+                    isa.prefetch(ahead.wrapping_add(offset).cast());
+                }
+                // SAFETY: `values` are valid for so many rows and columns.
+                *columns = unsafe { isa.load_wide(values.add(offset)) };
+            }
+            for (m, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: as many weights are there, by the assertion.
+                let weight = isa.splat(unsafe { *weights.as_ptr().add(m * STRIDE + position) });
+                for (sum, column) in sums.iter_mut().zip(columns) {
+                    *sum = isa.mul_add(column, weight, *sum);
+                }
+            }
+        }
+    }
+    for (m, sums) in sums.iter().enumerate() {
+        let to = all_sums[m * width + first..][..columns].chunks_exact_mut(I::LANES);
+        for (sum, to) in sums.iter().zip(to) {
+            store(isa, *sum, to);
+        }
     }
 }

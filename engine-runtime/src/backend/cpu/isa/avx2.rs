@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use half::{bf16, f16};
 
-use super::{Dot, Isa, Kernel, Level, Pair, pairs, widen_each};
+use super::{Dot, Isa, Kernel, Level, Pair, pairs};
 
 /// x86-64-v3.
 #[derive(Debug, Clone, Copy)]
@@ -93,8 +93,9 @@ impl Dot<f32> for Avx2 {
         groups.copy_from_slice(x);
     }
     #[inline(always)]
-    fn widen(self, from: &[f32], to: &mut [f32]) {
-        to.copy_from_slice(from);
+    unsafe fn load_wide(self, from: *const f32) -> __m256 {
+        // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
+        unsafe { _mm256_loadu_ps(from) }
     }
     #[inline(always)]
     unsafe fn weights(self, from: *const f32) -> __m256 {
@@ -117,17 +118,9 @@ impl Dot<f16> for Avx2 {
         groups.copy_from_slice(x);
     }
     #[inline(always)]
-    fn widen(self, from: &[f16], to: &mut [f32]) {
-        let (blocks, rest) = from.as_chunks::<8>();
-        let (block_values, rest_values) = to.split_at_mut(8 * blocks.len());
-        for (from, to) in blocks.iter().zip(block_values.as_chunks_mut::<8>().0) {
-            // SAFETY: `self` is proof of the instructions; 8 elements are read and written.
-            unsafe {
-                let wide = _mm256_cvtph_ps(_mm_loadu_si128(from.as_ptr().cast()));
-                _mm256_storeu_ps(to.as_mut_ptr(), wide);
-            }
-        }
-        widen_each(rest, rest_values);
+    unsafe fn load_wide(self, from: *const f16) -> __m256 {
+        // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) }
     }
     #[inline(always)]
     unsafe fn weights(self, from: *const f16) -> __m256 {
@@ -153,17 +146,12 @@ impl Dot<bf16> for Avx2 {
         }
     }
     #[inline(always)]
-    fn widen(self, from: &[bf16], to: &mut [f32]) {
-        let (blocks, rest) = from.as_chunks::<8>();
-        let (block_values, rest_values) = to.split_at_mut(8 * blocks.len());
-        for (from, to) in blocks.iter().zip(block_values.as_chunks_mut::<8>().0) {
-            // SAFETY: `self` is proof of the instructions; 8 elements are read and written.
-            unsafe {
-                let bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(from.as_ptr().cast()));
-                _mm256_storeu_si256(to.as_mut_ptr().cast(), _mm256_slli_epi32::<16>(bits));
-            }
+    unsafe fn load_wide(self, from: *const bf16) -> __m256 {
+        // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
+        unsafe {
+            let bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(from.cast()));
+            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits))
         }
-        widen_each(rest, rest_values);
     }
     #[inline(always)]
     unsafe fn weights(self, from: *const bf16) -> [__m256; 2] {

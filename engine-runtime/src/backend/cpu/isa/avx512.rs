@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use half::{bf16, f16};
 
-use super::{Dot, Isa, Kernel, Level, Pair, pairs, widen_each};
+use super::{Dot, Isa, Kernel, Level, Pair, pairs};
 
 /// x86-64-v4.
 #[derive(Debug, Clone, Copy)]
@@ -96,8 +96,9 @@ macro_rules! avx512 {
                 groups.copy_from_slice(x);
             }
             #[inline(always)]
-            fn widen(self, from: &[f32], to: &mut [f32]) {
-                to.copy_from_slice(from);
+            unsafe fn load_wide(self, from: *const f32) -> __m512 {
+                // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
+                unsafe { _mm512_loadu_ps(from) }
             }
             #[inline(always)]
             unsafe fn weights(self, from: *const f32) -> __m512 {
@@ -120,17 +121,9 @@ macro_rules! avx512 {
                 groups.copy_from_slice(x);
             }
             #[inline(always)]
-            fn widen(self, from: &[f16], to: &mut [f32]) {
-                let (blocks, rest) = from.as_chunks::<16>();
-                let (block_values, rest_values) = to.split_at_mut(16 * blocks.len());
-                for (from, to) in blocks.iter().zip(block_values.as_chunks_mut::<16>().0) {
-                    // SAFETY: `self` is proof of the instructions; 16 elements are read and written.
-                    unsafe {
-                        let wide = _mm512_cvtph_ps(_mm256_loadu_si256(from.as_ptr().cast()));
-                        _mm512_storeu_ps(to.as_mut_ptr(), wide);
-                    }
-                }
-                widen_each(rest, rest_values);
+            unsafe fn load_wide(self, from: *const f16) -> __m512 {
+                // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
+                unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
             }
             #[inline(always)]
             unsafe fn weights(self, from: *const f16) -> __m512 {
@@ -169,9 +162,9 @@ impl Dot<bf16> for Avx512 {
         }
     }
     #[inline(always)]
-    fn widen(self, from: &[bf16], to: &mut [f32]) {
-        // SAFETY: `self` is proof of the instructions.
-        unsafe { widen_bf16(from, to) }
+    unsafe fn load_wide(self, from: *const bf16) -> __m512 {
+        // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
+        unsafe { widen_bf16(from) }
     }
     #[inline(always)]
     unsafe fn weights(self, from: *const bf16) -> [__m512; 2] {
@@ -185,22 +178,15 @@ impl Dot<bf16> for Avx512 {
     }
 }
 
-/// to = from, which is as long
-///
 /// # Safety
-/// The machine has AVX-512F.
+/// The machine has AVX-512F, and `from` is valid for reads of 16 elements.
 #[inline(always)]
-unsafe fn widen_bf16(from: &[bf16], to: &mut [f32]) {
-    let (blocks, rest) = from.as_chunks::<16>();
-    let (block_values, rest_values) = to.split_at_mut(16 * blocks.len());
-    for (from, to) in blocks.iter().zip(block_values.as_chunks_mut::<16>().0) {
-        // SAFETY: the caller's word; 16 elements are read and written.
-        unsafe {
-            let bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.as_ptr().cast()));
-            _mm512_storeu_si512(to.as_mut_ptr().cast(), _mm512_slli_epi32::<16>(bits));
-        }
+unsafe fn widen_bf16(from: *const bf16) -> __m512 {
+    // SAFETY: the caller's word.
+    unsafe {
+        let bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()));
+        _mm512_castsi512_ps(_mm512_slli_epi32::<16>(bits))
     }
-    widen_each(rest, rest_values);
 }
 
 /// The first and the second of 16 pairs. Not a closure: that would be compiled without the instructions.
@@ -248,9 +234,9 @@ impl Dot<bf16> for Avx512Bf16 {
         }
     }
     #[inline(always)]
-    fn widen(self, from: &[bf16], to: &mut [f32]) {
-        // SAFETY: `self` is proof of the instructions.
-        unsafe { widen_bf16(from, to) }
+    unsafe fn load_wide(self, from: *const bf16) -> __m512 {
+        // SAFETY: `self` is proof of the instructions; the pointer is the caller's word.
+        unsafe { widen_bf16(from) }
     }
     #[inline(always)]
     unsafe fn weights(self, from: *const bf16) -> __m512i {

@@ -2,7 +2,7 @@
 
 use half::{bf16, f16};
 
-use super::{Dot, Isa, Kernel, Level, widen_each};
+use super::{Dot, Isa, Kernel, Level};
 use crate::dtype::Float;
 
 /// Any machine.
@@ -153,13 +153,15 @@ macro_rules! widened {
                 groups.copy_from_slice(x);
             }
             #[inline(always)]
-            fn widen(self, from: &[$stored], to: &mut [f32]) {
-                widen_each(from, to);
+            unsafe fn load_wide(self, from: *const $stored) -> Vector {
+                // SAFETY: the caller's word.
+                let from = unsafe { from.cast::<[$stored; LANES]>().read_unaligned() };
+                each_lane!(|i| Float::to_f32(from[i]))
             }
             #[inline(always)]
             unsafe fn weights(self, from: *const $stored) -> Vector {
                 // SAFETY: the caller's word.
-                unsafe { from.cast::<[$stored; LANES]>().read_unaligned() }.map(Float::to_f32)
+                unsafe { self.load_wide(from) }
             }
             #[inline(always)]
             fn accumulate(self, sum: Vector, weights: Vector, x: f32) -> Vector {

@@ -40,7 +40,6 @@ impl<I: Dot<D>, D: Float> Attention<Plain<D>> for Cpu<I> {
             context_len: &batch.context_len.get()[..batch.seqs],
             table_start: batch.table_start.get(),
             blocks: batch.blocks.get(),
-            max_query: batch.max_query,
         };
         check(queries.query_start, queries.context_len).map_err(|reason| DeviceError::Launch {
             op: "attention",
@@ -53,7 +52,8 @@ impl<I: Dot<D>, D: Float> Attention<Plain<D>> for Cpu<I> {
             queries,
             heads,
         };
-        call.launch(self.isa, &mut self.pool, &self.lent, out.get_mut());
+        let scratch = (&self.lent, &mut self.partials);
+        call.launch(self.isa, &mut self.pool, scratch, out.get_mut());
         Ok(())
     }
 }
