@@ -70,6 +70,10 @@ fn score_tile<I: Dot<D>, D: Float, const M: usize>(
     seen: Range<usize>,
     weights: &mut [f32],
 ) {
+    if M > I::TILE_ROWS {
+        // Said here, so that nothing of it is compiled.
+        unreachable!("tiles have at most TILE_ROWS queries");
+    }
     if 2 * M <= I::TILE_ROWS {
         score_columns::<I, D, M, 4>(isa, located, queries, seen, weights);
     } else {
@@ -213,6 +217,9 @@ fn add_tile<I: Dot<D>, D: Float, const M: usize>(
     weights: &[f32],
     (sums, width): (&mut [f32], usize),
 ) {
+    if M > I::TILE_ROWS {
+        unreachable!("tiles have at most TILE_ROWS queries");
+    }
     let mut done = 0;
     if 2 * M <= I::TILE_ROWS {
         while done + 4 * I::LANES <= width {
