@@ -148,9 +148,9 @@ impl<I: Dot<D>, D: Float> Kernel<I> for Task<'_, '_, D> {
                     None => state.so_far.merge(isa, first, &state.here, seen),
                     Some(slot) => {
                         let slot = slot + partition - share.partitions.start;
+                        let (all, kv_head) = (&work.partials, work.kv_head);
                         // SAFETY: each slot is one share's, and each kv head one task's.
-                        let mut partial =
-                            unsafe { partial(&work.partials, layout, slot, work.kv_head) };
+                        let mut partial = unsafe { partial(all, layout, slot, kv_head) };
                         partial.copy(first, &state.here, height);
                     }
                 }

@@ -3,7 +3,6 @@
 use half::{bf16, f16};
 
 use super::{Dot, Isa, Kernel, Level};
-use crate::dtype::Float;
 
 /// Any machine.
 ///
@@ -142,7 +141,7 @@ fn fused<K: Kernel<Portable>>(kernel: K) -> K::Out {
 }
 
 macro_rules! widened {
-    ($stored:ty) => {
+    ($stored:ty: |$x:ident| $widened:expr) => {
         impl Dot<$stored> for Portable {
             const GROUP: usize = 1;
             type Group = f32;
@@ -156,7 +155,10 @@ macro_rules! widened {
             unsafe fn load_wide(self, from: *const $stored) -> Vector {
                 // SAFETY: the caller's word.
                 let from = unsafe { from.cast::<[$stored; LANES]>().read_unaligned() };
-                each_lane!(|i| Float::to_f32(from[i]))
+                each_lane!(|i| {
+                    let $x = from[i];
+                    $widened
+                })
             }
             #[inline(always)]
             unsafe fn weights(self, from: *const $stored) -> Vector {
@@ -171,9 +173,10 @@ macro_rules! widened {
     };
 }
 
-widened!(f32);
-widened!(f16);
-widened!(bf16);
+widened!(f32: |x| x);
+widened!(f16: |x| x.to_f32());
+// As instructions do it, where `to_f32` looks for what is no number.
+widened!(bf16: |x| f32::from_bits(u32::from(x.to_bits()) << 16));
 
 #[cfg(test)]
 mod tests {
