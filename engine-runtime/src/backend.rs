@@ -37,7 +37,7 @@ pub use measure::{DeviceLimits, Measure};
 pub use pointwise::{Norm, Pointwise, RopeTable, RouteWeights, Routes, Rows};
 pub use sampling::{
     Advance, LogitEdit, NO_LOGPROBS, NO_TOKEN, PROCESSED_LOGPROBS, RAW_LOGPROBS, Sampling,
-    SamplingRow, SamplingTable, SeenToken,
+    SamplingRow, SamplingTable, Seen, TokenCache,
 };
 pub use scratch::Largest;
 

@@ -29,15 +29,13 @@ pub struct Capacity {
     pub blocks_per_seq: usize,
     /// Positions of a sequence.
     pub positions: usize,
-    /// Tokens that penalties look at in the choice of one.
-    pub seen_per_row: usize,
     /// Logits that are changed in the choice of a token.
     pub edits_per_row: usize,
 }
 
 impl Capacity {
-    /// Of an engine within `limits`, whose model has `vocab` tokens and `ends` of them for the end of a text.
-    pub fn of(limits: &Limits, vocab: usize, ends: usize) -> Self {
+    /// Of an engine within `limits`, whose model has `ends` tokens for the end of a text.
+    pub fn of(limits: &Limits, ends: usize) -> Self {
         Self {
             rows: limits.max_batched_tokens,
             seqs: limits.max_seqs,
@@ -45,19 +43,12 @@ impl Capacity {
             table_rows: limits.max_seqs,
             blocks_per_seq: limits.max_model_len.div_ceil(limits.block_size),
             positions: limits.max_model_len,
-            // Each token counts once, however often it was seen.
-            seen_per_row: limits.max_model_len.min(vocab),
             edits_per_row: bounds::EDITS.saturating_add(ends),
         }
     }
 
     fn blocks(&self) -> usize {
         self.seqs.saturating_mul(self.blocks_per_seq)
-    }
-
-    /// Of a step.
-    pub(crate) fn seen(&self) -> usize {
-        self.table_rows.saturating_mul(self.seen_per_row)
     }
 
     /// Of a step.

@@ -121,7 +121,6 @@ impl<R: Recipe> Engine<R> {
                 prompt: Arc::clone(&prompt),
                 siblings: index + 1..n.min(index + self.max_seqs),
                 max_tokens: request.max_tokens(),
-                ahead: first.ahead(),
                 output: first.sibling(index),
             });
         }

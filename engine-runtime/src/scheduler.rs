@@ -15,7 +15,7 @@ mod sequence;
 mod tokens;
 mod turn;
 
-pub use sequence::{Ahead, Arrival, RequestId, Sequence, SequenceId};
+pub use sequence::{Arrival, RequestId, Sequence, SequenceId};
 pub use tokens::Tokens;
 pub use turn::Turn;
 
@@ -168,7 +168,6 @@ impl<I: PrefixIndex, O> Scheduler<I, O> {
             prompt: first.tokens.share_prompt(),
             siblings: 0..0,
             max_tokens: first.max_len - first.tokens.prompt_len(),
-            ahead: first.ahead,
             output,
         });
         sequence.tokens.extend(tokens);

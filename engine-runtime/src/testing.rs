@@ -244,7 +244,6 @@ impl<R: Recipe> Solo<R> {
             table_rows: 0,
             blocks_per_seq: blocks,
             positions: limits.max_model_len,
-            seen_per_row: 0,
             edits_per_row: 0,
         };
         model.prepare(&mut device, capacity)?;

@@ -4,14 +4,14 @@
 use engine_runtime::backend::cpu::{Cpu, Dot};
 use engine_runtime::backend::{
     Backend, Input, LogitEdit, NO_LOGPROBS, RAW_LOGPROBS, Sampling, SamplingRow, SamplingTable,
-    SeenToken,
+    Seen, TokenCache,
 };
 use engine_runtime::dtype::{BF16, F32};
 
 use crate::figures::{Bench, Work};
 
 const VOCAB: usize = 151_936;
-/// Different tokens that a sequence has seen.
+/// Tokens that a sequence has seen, all of them different.
 const SEEN: usize = 1000;
 const EDITS: usize = 10;
 const TOP: usize = 20;
@@ -27,8 +27,9 @@ const GREEDY: SamplingRow = SamplingRow {
     repetition_penalty: 1.0,
     presence_penalty: 0.0,
     frequency_penalty: 0.0,
-    seen_start: 0,
-    seen_end: 0,
+    sequence: 0,
+    seen: 0,
+    prompt: 0,
     edits_start: 0,
     edits_end: 0,
     top_logprobs: 0,
@@ -48,7 +49,8 @@ fn cases() -> [(&'static str, f32, SamplingRow); 8] {
         repetition_penalty: 1.05,
         presence_penalty: 0.1,
         frequency_penalty: 0.1,
-        seen_end: SEEN as u32,
+        seen: SEEN as u32,
+        prompt: SEEN as u32 / 2,
         edits_end: EDITS as u32,
         ..drawn
     };
@@ -109,21 +111,24 @@ pub fn all<I: Dot<BF16> + Dot<F32>>(bench: &mut Bench<'_, I>) {
         if !bench.wanted(&name(case)) {
             continue;
         }
-        let seen = (0..SEEN as u32).map(|i| SeenToken {
-            token: i * 97,
-            count: i % 3,
-        });
         let edits = (0..EDITS as u32).map(|i| LogitEdit {
             token: i * 1009,
             bias: 0.5,
         });
-        let mut words: Vec<u32> = bytemuck::cast_slice(&seen.collect::<Vec<_>>()).to_vec();
-        words.extend_from_slice(bytemuck::cast_slice(&edits.collect::<Vec<_>>()));
+        let mut words: Vec<u32> = bytemuck::cast_slice(&edits.collect::<Vec<_>>()).to_vec();
         let start = words.len();
         words.extend_from_slice(bytemuck::cast_slice(&[row]));
+        words.push(0);
         let device = &mut bench.device;
         let mut buffer = device.alloc("a table", words.len()).expect("memory");
         device.upload(&mut buffer, &words).expect("upload");
+        // One block, whose number is the last word.
+        let mut tokens = TokenCache {
+            ids: device.alloc("tokens", SEEN).expect("memory"),
+            block_size: SEEN,
+        };
+        let ids: Vec<u32> = (0..SEEN as u32).map(|i| i * 97).collect();
+        device.upload(&mut tokens.ids, &ids).expect("upload");
         let mut logits = device.alloc("logits", VOCAB).expect("memory");
         device.upload(&mut logits, &bell(spread)).expect("upload");
         let mut scores = device.scores(1, VOCAB).expect("memory");
@@ -137,8 +142,12 @@ pub fn all<I: Dot<BF16> + Dot<F32>>(bench: &mut Bench<'_, I>) {
             let table = || SamplingTable::<Cpu<I>> {
                 vocab: VOCAB,
                 rows: Input::new(&buffer, start, 1),
-                seen: Input::new(&buffer, 0, SEEN),
-                edits: Input::new(&buffer, 2 * SEEN, EDITS),
+                edits: Input::new(&buffer, 0, EDITS),
+                seen: Seen {
+                    tokens: &tokens,
+                    table_start: Input::new(&buffer, words.len() - 1, 1),
+                    blocks: Input::new(&buffer, words.len() - 1, 1),
+                },
             };
             device
                 .process_logits(&logits, table(), &mut scores)

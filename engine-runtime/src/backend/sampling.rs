@@ -1,6 +1,6 @@
 //! From logits to tokens: the sampler's ops, and what they take.
 
-use super::{Backend, DeviceError, Input};
+use super::{Backend, BlockCopy, DeviceError, Input};
 use crate::dtype::Element;
 
 /// How one row of logits becomes one token. Neutral values switch a setting off.
@@ -25,9 +25,12 @@ pub struct SamplingRow {
     pub presence_penalty: f32,
     /// Subtracted for each occurrence in the output; 0 is neutral.
     pub frequency_penalty: f32,
-    /// This row's part of [`SamplingTable::seen`].
-    pub seen_start: u32,
-    pub seen_end: u32,
+    /// The sequence of the batch whose tokens penalties look at.
+    pub sequence: u32,
+    /// How many of its tokens stand in front of the one to choose, the prompt's included; 0 where no penalty is used.
+    pub seen: u32,
+    /// How many of them are the prompt's.
+    pub prompt: u32,
     /// This row's part of [`SamplingTable::edits`].
     pub edits_start: u32,
     pub edits_end: u32,
@@ -39,16 +42,6 @@ pub struct SamplingRow {
 
 impl Element for SamplingRow {}
 
-/// A token seen in a row's prompt or output; `count` is how often in the output alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C)]
-pub struct SeenToken {
-    pub token: u32,
-    pub count: u32,
-}
-
-impl Element for SeenToken {}
-
 /// A bias added to one token's logit; minus infinity bans it.
 #[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
@@ -59,14 +52,33 @@ pub struct LogitEdit {
 
 impl Element for LogitEdit {}
 
+/// The token ids of all positions of a KV cache, `[blocks * block_size]`.
+///
+/// They lie as keys and values do and are found by the same block tables, so that what a sequence has seen is right
+/// wherever its keys and values are: when it shares a prefix, begins as another's sibling, is sent back, or has tokens
+/// that the host does not know yet.
+pub struct TokenCache<B: Backend> {
+    pub ids: B::Array<u32>,
+    pub block_size: usize,
+}
+
 /// The sampling settings of a batch, in device memory.
 pub struct SamplingTable<'a, B: Backend> {
     /// Logits, and scores, of a row.
     pub vocab: usize,
     /// `[rows]`
     pub rows: Input<'a, B, SamplingRow>,
-    pub seen: Input<'a, B, SeenToken>,
     pub edits: Input<'a, B, LogitEdit>,
+    pub seen: Seen<'a, B>,
+}
+
+/// Where penalties find what sequences have seen.
+pub struct Seen<'a, B: Backend> {
+    pub tokens: &'a TokenCache<B>,
+    /// `[seqs]`: where the sequence's blocks begin in `blocks`
+    pub table_start: Input<'a, B, u32>,
+    /// Block tables.
+    pub blocks: Input<'a, B, u32>,
 }
 
 /// The row wants none, and the op leaves its result as it is.
@@ -129,8 +141,17 @@ pub trait Sampling: Backend {
     ) -> Result<(), DeviceError>;
 }
 
-/// Tokens that one step leaves on the device for the next.
+/// Tokens that steps leave on the device for later ones.
 pub trait Advance: Sampling {
+    /// Copies the blocks of `copies`, then keeps a step's tokens: tokens[slots[row]] = ids[row].
+    fn keep_tokens(
+        &mut self,
+        ids: Input<'_, Self, u32>,
+        slots: Input<'_, Self, u32>,
+        copies: Input<'_, Self, BlockCopy>,
+        tokens: &mut TokenCache<Self>,
+    ) -> Result<(), DeviceError>;
+
     /// out `[rows]` = `ids`, but where `sources` is not [`NO_TOKEN`] the token at `results[source * stride]`, which a
     /// step before this one has left on the device; 0 where that step found no token.
     fn advance(

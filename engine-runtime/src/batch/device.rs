@@ -3,7 +3,7 @@
 use super::{Batch, Capacity, reserved, word};
 use crate::backend::{
     Advance, AttentionBatch, Backend, BlockCopy, DeviceError, Input, LogitEdit, NO_TOKEN,
-    SamplingRow, SamplingTable, SeenToken,
+    SamplingRow, SamplingTable, Seen, TokenCache,
 };
 use crate::dtype::Element;
 use crate::sampler::TableRows;
@@ -48,7 +48,7 @@ struct Places {
 
 /// Words in front of the first part.
 const COUNTS: usize = 4;
-/// Words of a sampling row, of a seen token, of an edit.
+/// Words of a sampling row, and of an edit.
 const ROW: usize = size_of::<SamplingRow>() / 4;
 const PAIR: usize = 2;
 
@@ -58,10 +58,7 @@ impl Capacity {
         let rows = 4 * self.rows + 3 * self.seqs + 1 + self.logits_rows + ROW * self.table_rows;
         // One block to copy for each sequence, and a word in front of the pairs.
         let fixed = COUNTS + rows + PAIR * self.seqs + 1;
-        let pairs = self
-            .seen()
-            .saturating_add(self.edits())
-            .saturating_mul(PAIR);
+        let pairs = self.edits().saturating_mul(PAIR);
         fixed.saturating_add(self.blocks()).saturating_add(pairs)
     }
 }
@@ -145,13 +142,17 @@ impl<B: Backend> DeviceBatch<B> {
         }
     }
 
-    /// Over `vocab` logits.
-    pub fn sampling(&self, vocab: usize) -> SamplingTable<'_, B> {
+    /// Over `vocab` logits, for sequences whose tokens are kept in `tokens`.
+    pub fn sampling<'a>(&'a self, vocab: usize, tokens: &'a TokenCache<B>) -> SamplingTable<'a, B> {
         SamplingTable {
             vocab,
             rows: self.part(self.places.sampling, self.table_len),
-            seen: self.part::<SeenToken>(0, self.places.end / PAIR),
             edits: self.part::<LogitEdit>(0, self.places.end / PAIR),
+            seen: Seen {
+                tokens,
+                table_start: self.part(self.places.table_start, self.seqs),
+                blocks: self.part(0, self.places.end),
+            },
         }
     }
 
@@ -215,11 +216,10 @@ fn pack(batch: &Batch, table: &TableRows, words: &mut Vec<u32>) -> Places {
     places.sampling = add(bytemuck::cast_slice(&table.rows));
     let blocks = add(&batch.blocks);
     places.copies = (add(bytemuck::cast_slice(&batch.copies)), batch.copies.len());
-    // Seen tokens and edits are addressed as pairs of words.
+    // Edits are addressed as pairs of words.
     let pairs = words.len().next_multiple_of(PAIR);
     words.resize(pairs, 0);
-    words.extend_from_slice(bytemuck::cast_slice(&table.seen));
-    let (seen, edits) = (word(pairs / PAIR), word(words.len() / PAIR));
+    let edits = word(pairs / PAIR);
     words.extend_from_slice(bytemuck::cast_slice(&table.edits));
     places.end = words.len();
     for start in &mut words[places.table_start..places.logits_rows] {
@@ -227,8 +227,6 @@ fn pack(batch: &Batch, table: &TableRows, words: &mut Vec<u32>) -> Places {
     }
     let sampling = places.sampling..places.sampling + table.rows.len() * ROW;
     for row in bytemuck::cast_slice_mut::<_, SamplingRow>(&mut words[sampling]) {
-        row.seen_start += seen;
-        row.seen_end += seen;
         row.edits_start += edits;
         row.edits_end += edits;
     }
@@ -253,7 +251,7 @@ mod tests {
                 max_batched_tokens: 100,
                 ..LIMITS
             };
-            let capacity = Capacity::of(&limits, 80, 3);
+            let capacity = Capacity::of(&limits, 3);
             let mut batch = Batch::reserved(capacity);
             let mut table = TableRows::reserved(capacity);
             for _ in 0..capacity.rows {
@@ -264,9 +262,7 @@ mod tests {
                 batch.logits_rows.push(0);
                 batch.copies.push(BlockCopy { from: 0, to: 1 });
                 table.rows.push(SamplingRow::zeroed());
-                // Each token of the vocabulary; 1024 biases, 128 stop tokens, 3 ends of a text.
-                let seen = |token| SeenToken { token, count: 1 };
-                table.seen.extend((0..80).map(seen));
+                // 1024 biases, 128 stop tokens, 3 ends of a text.
                 let edit = |token| LogitEdit { token, bias: 1.0 };
                 table.edits.extend((0..1155).map(edit));
             }
@@ -291,18 +287,13 @@ mod tests {
         batch.end_sequence(10, &[11, 12, 13]);
         batch.logits_rows.extend([1, 2]);
         batch.copies.push(BlockCopy { from: 5, to: 6 });
-        let row = |seen: [u32; 2], edits: [u32; 2]| SamplingRow {
-            seen_start: seen[0],
-            seen_end: seen[1],
+        let row = |edits: [u32; 2]| SamplingRow {
             edits_start: edits[0],
             edits_end: edits[1],
             ..SamplingRow::zeroed()
         };
         let table = TableRows {
-            rows: vec![row([0, 1], [0, 0]), row([1, 3], [0, 1])],
-            seen: [21, 22, 23]
-                .map(|token| SeenToken { token, count: 1 })
-                .to_vec(),
+            rows: vec![row([0, 0]), row([0, 1])],
             edits: vec![LogitEdit {
                 token: 31,
                 bias: 1.0,
@@ -328,8 +319,6 @@ mod tests {
             let pairs = words[start as usize * PAIR..end as usize * PAIR].chunks(PAIR);
             pairs.map(|pair| pair[0]).collect()
         };
-        assert_eq!(pairs(rows[0].seen_start, rows[0].seen_end), [21]);
-        assert_eq!(pairs(rows[1].seen_start, rows[1].seen_end), [22, 23]);
         assert_eq!(rows[0].edits_start, rows[0].edits_end);
         assert_eq!(pairs(rows[1].edits_start, rows[1].edits_end), [31]);
     }

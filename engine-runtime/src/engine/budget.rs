@@ -13,6 +13,9 @@ use crate::batch::Capacity;
 use crate::checkpoint::Fit;
 use crate::recipe::{KvMemory, Limits, Recipe};
 
+/// Bytes of a token's id, which is kept beside its keys and values.
+const TOKEN: u64 = 4;
+
 /// What an engine takes, line by line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Budget {
@@ -62,7 +65,7 @@ impl Budget {
         };
         let thread = wide(R::Backend::scratch_of_thread(&largest));
         let shared = wide(R::Backend::shared_scratch(&largest));
-        let capacity = Capacity::of(limits, dims.vocab, host.eos.len());
+        let capacity = Capacity::of(limits, host.eos.len());
         let logits = seqs.saturating_mul(wide(dims.vocab) * 4);
         let scores = R::Backend::bytes_of_scores(limits.max_seqs, dims.vocab);
         let rest = [
@@ -89,7 +92,11 @@ impl Budget {
         budget.kv = match limits.kv_memory {
             KvMemory::Needed => needed,
             KvMemory::Bytes(bytes) => bytes,
-            KvMemory::Within(bytes) => needed.min(bytes.saturating_sub(budget.rest())),
+            KvMemory::Within(bytes) => {
+                let left = bytes.saturating_sub(budget.rest());
+                let positions = left / (per_token + TOKEN);
+                needed.min(positions.saturating_mul(per_token))
+            }
         };
         budget
     }
@@ -120,7 +127,14 @@ impl Budget {
     }
 
     fn all(&self) -> u64 {
-        self.rest().saturating_add(self.kv)
+        let kv = self.kv.saturating_add(self.tokens());
+        self.rest().saturating_add(kv)
+    }
+
+    /// The token ids of all positions.
+    fn tokens(&self) -> u64 {
+        let positions = self.kv.checked_div(self.per_token).unwrap_or(0);
+        positions.saturating_mul(TOKEN)
     }
 
     fn rest(&self) -> u64 {
@@ -131,7 +145,7 @@ impl Budget {
 
 impl fmt::Display for Budget {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kv = [("keys and values", self.kv)];
+        let kv = [("keys and values", self.kv), ("tokens", self.tokens())];
         for (index, (what, bytes)) in kv.iter().chain(&self.rest).enumerate() {
             let separator = if index == 0 { "" } else { ", " };
             write!(out, "{separator}{what} {}", Bytes(*bytes))?;
@@ -160,8 +174,10 @@ impl Shortage {
         let budget = &self.budget;
         let left = self.free.saturating_sub(budget.rest());
         let block = budget.limits.block_size as u64;
-        let sequences = left.checked_div(budget.per_sequence).unwrap_or(0);
-        let tokens = left.checked_div(budget.per_token).unwrap_or(0) / block * block;
+        let per_token = budget.per_token + TOKEN;
+        let per_sequence = budget.per_sequence / budget.per_token.max(1) * per_token;
+        let sequences = left.checked_div(per_sequence).unwrap_or(0);
+        let tokens = left / per_token / block * block;
         match (budget.limits.kv_memory, sequences, tokens) {
             (KvMemory::Bytes(_), 1.., _) => format!(
                 "build it with kv-memory of {} MiB or less, or without",

@@ -4,7 +4,9 @@
 //! and not collected. Each has a slot with the arrays that must outlive the launch of the next one.
 
 use super::{Clock, Spent};
-use crate::backend::{Attention, Backend, CacheShape, CopyBlocks, DeviceError};
+use crate::backend::{
+    Advance, Attention, Backend, CacheShape, CopyBlocks, DeviceError, TokenCache,
+};
 use crate::batch::{Batch, Capacity, DeviceBatch, reserved};
 use crate::dtype::CacheFormat;
 use crate::model::Model;
@@ -17,6 +19,7 @@ pub struct Executor<R: Recipe> {
     device: R::Backend,
     model: R::Model,
     cache: Cache<R>,
+    tokens: TokenCache<R::Backend>,
     /// [logits_rows, vocab]
     logits: Array<R, f32>,
     sampler: DeviceSampler<R>,
@@ -74,6 +77,10 @@ impl<R: Recipe> Executor<R> {
             .collect::<Result<_, _>>()?;
         let logits = device.alloc("logits", capacity.logits_rows * vocab)?;
         let sampler = DeviceSampler::alloc(&mut device, capacity.table_rows, vocab)?;
+        let tokens = TokenCache {
+            ids: device.alloc("tokens", cache.blocks * cache.block_size)?,
+            block_size: cache.block_size,
+        };
         // The largest comes last, when the rest of what is free is known.
         if let Some(free) = device.free_memory()
             && u64::try_from(cache_bytes).is_ok_and(|bytes| bytes > free)
@@ -85,6 +92,7 @@ impl<R: Recipe> Executor<R> {
         }
         Ok(Self {
             cache: device.cache(cache)?,
+            tokens,
             logits,
             sampler,
             slots,
@@ -140,11 +148,14 @@ impl<R: Recipe> Executor<R> {
         if !batch.copies().is_empty() {
             device.copy_blocks(&mut self.cache, batch.copies())?;
         }
+        let (ids, slots) = (batch.ids(), batch.slots());
+        device.keep_tokens(ids, slots, batch.copies(), &mut self.tokens)?;
         let start = self.clock.now();
         self.model
             .forward(device, batch, &mut self.cache, &mut self.logits)?;
         let forward = self.clock.now();
-        self.sampler.launch(device, batch, &self.logits, results)?;
+        self.sampler
+            .launch(device, batch, &self.tokens, &self.logits, results)?;
         self.spent.forward += forward.saturating_sub(start);
         self.spent.sampling += self.clock.now().saturating_sub(forward);
         let words = batch.table_len * DeviceSampler::<R>::STRIDE;
@@ -240,7 +251,6 @@ mod tests {
                 batch.logits_rows.capacity(),
                 batch.copies.capacity(),
                 table.rows.capacity(),
-                table.seen.capacity(),
                 table.edits.capacity(),
                 table.wants_logprobs.capacity(),
                 device.staging_capacity(),

@@ -138,8 +138,11 @@ impl<R: Recipe> Engine<R> {
             let sequence = self.scheduler.running(turn.id);
             let sequence = sequence.expect("a turn is of a running sequence");
             let first = staged.batch.logits_rows.len();
+            let place = staged.batch.seqs();
             turn.build(sequence, self.scheduler.block_size(), &mut staged.batch);
-            sequence.output.write(turn, first, &mut staged.table);
+            sequence
+                .output
+                .write(turn, [place, first], &mut staged.table);
         }
     }
 }

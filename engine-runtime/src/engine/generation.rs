@@ -7,7 +7,7 @@ use super::{Event, FinishReason, SequenceId, StopReason, Times};
 use crate::parts::TokenLogprobs;
 use crate::request::ValidatedRequest;
 use crate::sampler::{SamplingSettings, TableRows};
-use crate::scheduler::{Ahead, Turn};
+use crate::scheduler::Turn;
 use crate::text::{AtStop, Detokenize, OutputText, SpecialTokens, StopStrings};
 
 pub struct Generation {
@@ -80,21 +80,13 @@ impl Generation {
         self.times.admitted.get_or_insert(now);
     }
 
-    /// Whether a token can be chosen before the one in front of it is known here.
-    pub fn ahead(&self) -> Ahead {
-        match self.settings.looks_back() {
-            true => Ahead::Never,
-            false => Ahead::OneStep,
-        }
-    }
-
-    /// Adds the sampling rows of a turn of this sequence, whose logits begin at row `first`.
-    pub fn write(&self, turn: &Turn, first: usize, table: &mut TableRows) {
-        for (pending, position) in turn.chosen.clone().enumerate() {
-            let row = u32::try_from(first + position - turn.logits.start);
-            let row = row.expect("a step has fewer than 2^32 rows");
-            let pending = &turn.drafted[..pending];
-            self.settings.write(row, position + 1, pending, table);
+    /// Adds the sampling rows of a turn of this sequence, which has a place in the batch and whose logits begin at a row
+    /// of theirs.
+    pub fn write(&self, turn: &Turn, [place, first]: [usize; 2], table: &mut TableRows) {
+        let narrow = |value| u32::try_from(value).expect("a step has fewer than 2^32 rows");
+        for position in turn.chosen.clone() {
+            let row = narrow(first + position - turn.logits.start);
+            self.settings.write(row, narrow(place), position + 1, table);
         }
         for index in turn.siblings.clone() {
             self.settings.write_sibling(index, turn.rows.end, table);
@@ -109,7 +101,6 @@ impl Generation {
         now: Duration,
     ) -> (String, Option<FinishReason>) {
         self.times.first_token.get_or_insert(now);
-        self.settings.push(token);
         self.generated += 1;
         if let (Some(sum), Some(logprobs)) = (&mut self.cumulative_logprob, logprobs) {
             *sum += f64::from(logprobs.logprob);

@@ -133,7 +133,7 @@ impl<R: Recipe> Engine<R> {
             kv_heads: shape.kv_heads,
             head_dim: shape.head_dim,
         };
-        let capacity = Capacity::of(&limits, shape.vocab, eos.len());
+        let capacity = Capacity::of(&limits, eos.len());
         Ok(Self {
             executor: Executor::open(device, model, cache, capacity, clock.clone())?,
             scheduler: Scheduler::new(limits, blocks),

@@ -1,6 +1,6 @@
 //! The device half of sampling: the launches from logits to a few words a row, and what those words say.
 
-use crate::backend::{DeviceError, NO_TOKEN, Sampling};
+use crate::backend::{DeviceError, NO_TOKEN, Sampling, TokenCache};
 use crate::batch::DeviceBatch;
 use crate::parts::{Logprobs, TokenLogprobs};
 use crate::recipe::{Array, Recipe, Scores};
@@ -39,6 +39,7 @@ impl<R: Recipe> DeviceSampler<R> {
         &mut self,
         device: &mut R::Backend,
         batch: &DeviceBatch<R::Backend>,
+        tokens: &TokenCache<R::Backend>,
         logits: &Array<R, f32>,
         results: &mut Array<R, u32>,
     ) -> Result<(), DeviceError> {
@@ -46,10 +47,11 @@ impl<R: Recipe> DeviceSampler<R> {
             return Ok(());
         }
         let (vocab, scores) = (self.vocab, &mut self.scores);
-        device.process_logits(logits, batch.sampling(vocab), scores)?;
-        device.sample(logits, scores, batch.sampling(vocab), results, Self::STRIDE)?;
+        let table = || batch.sampling(vocab, tokens);
+        device.process_logits(logits, table(), scores)?;
+        device.sample(logits, scores, table(), results, Self::STRIDE)?;
         if batch.wants_logprobs {
-            R::Logprobs::launch(device, logits, scores, batch.sampling(vocab), results)?;
+            R::Logprobs::launch(device, logits, scores, table(), results)?;
         }
         Ok(())
     }

@@ -2,18 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::backend::{
-    LogitEdit, NO_LOGPROBS, PROCESSED_LOGPROBS, RAW_LOGPROBS, SamplingRow, SeenToken,
-};
+use crate::backend::{LogitEdit, NO_LOGPROBS, PROCESSED_LOGPROBS, RAW_LOGPROBS, SamplingRow};
 use crate::batch::{Capacity, reserved};
 use crate::request::ValidatedRequest;
-use crate::sampler::{Seen, split_seed, uniform};
+use crate::sampler::{split_seed, uniform};
 
 /// One step's sampling table on the host side; see [`SamplingTable`](crate::backend::SamplingTable).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TableRows {
     pub rows: Vec<SamplingRow>,
-    pub seen: Vec<SeenToken>,
     pub edits: Vec<LogitEdit>,
     /// Which rows want logprobs.
     pub wants_logprobs: Vec<bool>,
@@ -25,7 +22,6 @@ impl TableRows {
         let token = 1;
         Self {
             rows: reserved(capacity.table_rows, bytemuck::Zeroable::zeroed()),
-            seen: reserved(capacity.seen(), SeenToken { token, count: 1 }),
             edits: reserved(capacity.edits(), LogitEdit { token, bias: 1.0 }),
             wants_logprobs: reserved(capacity.table_rows, true),
         }
@@ -35,12 +31,10 @@ impl TableRows {
     pub fn clear(&mut self) {
         let Self {
             rows,
-            seen,
             edits,
             wants_logprobs,
         } = self;
         rows.clear();
-        seen.clear();
         edits.clear();
         wants_logprobs.clear();
     }
@@ -60,8 +54,8 @@ pub struct SamplingSettings {
     banned_early: Arc<[LogitEdit]>,
     min_tokens: usize,
     prompt_len: usize,
-    /// Only where a penalty is used.
-    seen: Option<Seen>,
+    /// Whether a penalty is used.
+    penalised: bool,
     logprobs: bool,
 }
 
@@ -87,8 +81,9 @@ impl SamplingSettings {
                 repetition_penalty: sampling.repetition_penalty,
                 presence_penalty: sampling.presence_penalty,
                 frequency_penalty: sampling.frequency_penalty,
-                seen_start: 0,
-                seen_end: 0,
+                sequence: 0,
+                seen: 0,
+                prompt: 0,
                 edits_start: 0,
                 edits_end: 0,
                 top_logprobs: sampling.logprobs.unwrap_or(0),
@@ -104,7 +99,7 @@ impl SamplingSettings {
             banned_early: ends.map(|&token| edit(token, f32::NEG_INFINITY)).collect(),
             min_tokens: sampling.min_tokens as usize,
             prompt_len: request.prompt().len(),
-            seen: penalised.then(|| Seen::new(request.prompt())),
+            penalised,
             logprobs: sampling.logprobs.is_some(),
         }
     }
@@ -117,25 +112,8 @@ impl SamplingSettings {
         }
     }
 
-    /// Whether the choice of a token depends on which tokens came before it.
-    pub fn looks_back(&self) -> bool {
-        self.seen.is_some()
-    }
-
-    /// Takes note of a token of the output.
-    pub fn push(&mut self, token: u32) {
-        if let Some(seen) = &mut self.seen {
-            seen.push(token);
-        }
-    }
-
-    /// Adds the row that chooses the token at `position` from row `logits_row` of the logits. `pending` are the tokens
-    /// in front of it that are not output yet.
-    pub fn write(&self, logits_row: u32, position: usize, pending: &[u32], table: &mut TableRows) {
-        let seen_start = offset(table.seen.len());
-        if let Some(seen) = &self.seen {
-            seen.write(pending, &mut table.seen);
-        }
+    /// Adds the row that chooses the token at `position` from row `logits_row` of the logits, for the batch's `sequence`.
+    pub fn write(&self, logits_row: u32, sequence: u32, position: usize, table: &mut TableRows) {
         let edits_start = offset(table.edits.len());
         table.edits.extend_from_slice(&self.bias);
         if position - self.prompt_len < self.min_tokens {
@@ -144,8 +122,9 @@ impl SamplingSettings {
         table.rows.push(SamplingRow {
             logits_row,
             uniform: uniform(split_seed(self.seed, self.index), position),
-            seen_start,
-            seen_end: offset(table.seen.len()),
+            sequence,
+            seen: if self.penalised { offset(position) } else { 0 },
+            prompt: offset(self.prompt_len),
             edits_start,
             edits_end: offset(table.edits.len()),
             ..self.constant
@@ -164,7 +143,7 @@ impl SamplingSettings {
     }
 }
 
-/// An index into a table's arrays.
+/// An index into a table's arrays, or a position.
 fn offset(len: usize) -> u32 {
-    u32::try_from(len).expect("a step has fewer than 2^32 seen tokens and edits")
+    u32::try_from(len).expect("a step has fewer than 2^32 edits, and a sequence as few positions")
 }

@@ -29,17 +29,8 @@ pub struct Arrival<O> {
     pub siblings: Range<u32>,
     /// Tokens of its output at most; at least 1.
     pub max_tokens: usize,
-    pub ahead: Ahead,
     /// What the caller keeps beside the sequence.
     pub output: O,
-}
-
-/// Whether a sequence's next token can be computed before the host knows its last one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ahead {
-    Never,
-    /// The device takes the last token from the step before.
-    OneStep,
 }
 
 /// `L` is what the prefix index remembers of a block, `O` what the caller keeps.
@@ -52,7 +43,6 @@ pub struct Sequence<L, O> {
     pub siblings: Range<u32>,
     /// Tokens at most, prompt included.
     pub max_len: usize,
-    pub ahead: Ahead,
     /// Leading positions whose keys and values are stored.
     pub computed: usize,
     /// The same once all steps on their way have come to their end.
@@ -88,7 +78,6 @@ impl<L, O> Sequence<L, O> {
             siblings: arrival.siblings,
             max_len: tokens.len() + arrival.max_tokens,
             tokens,
-            ahead: arrival.ahead,
             computed: 0,
             launched: 0,
             turns: 0,
@@ -118,7 +107,8 @@ impl<L, O> Sequence<L, O> {
     /// Tokens to compute before the next one can be chosen; 0 where a step on its way has to end first.
     pub fn remaining(&self) -> usize {
         let known = self.coming == 0;
-        let follows = self.ahead == Ahead::OneStep && self.siblings.is_empty();
+        // The device takes the last token from the step before.
+        let follows = self.siblings.is_empty();
         if self.len() < self.max_len && (known || follows) {
             self.len() - self.launched
         } else {

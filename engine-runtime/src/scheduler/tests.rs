@@ -31,7 +31,6 @@ fn arrival(request: u64, prompt: Vec<u32>, siblings: u32) -> Arrival<()> {
         prompt: prompt.into(),
         siblings: 1..1 + siblings,
         max_tokens: 1000,
-        ahead: Ahead::OneStep,
         output: (),
     }
 }

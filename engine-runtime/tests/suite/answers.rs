@@ -1,12 +1,14 @@
 //! Several answers to one prompt, and steps that run ahead of their output: neither changes a bit of what a request
 //! gives alone.
 
+use engine_runtime::backend::DeviceOptions;
 use engine_runtime::engine::{Event, Stats};
 use engine_runtime::recipe::{KvMemory, Limits, Recipe};
 use engine_runtime::request::{Request, SamplingParams};
 use engine_runtime::sampler::split_seed;
+use engine_runtime::testing::Solo;
 use engine_runtime::testing::serve::{Output, Setup, alone, open, serve};
-use engine_runtime::testing::tiny::{KV_ELEMENTS, TinyLlama};
+use engine_runtime::testing::tiny::{KV_ELEMENTS, TinyLlama, VOCAB};
 use proptest::prelude::*;
 
 use crate::recipes::{BLOCK, LIMITS};
@@ -137,13 +139,83 @@ fn answers_to_one_prompt_share_its_blocks() {
     assert!(stats::<Base>(&setup(least - 4, 64), 4).preemptions > 0);
 }
 
+/// Log probabilities of the token behind `prompt` and `output`, with all penalties, by their definitions.
+fn naive(logits: &[f32], prompt: &[u32], output: &[u32], sampling: &SamplingParams) -> Vec<f64> {
+    let penalised = (0..).zip(logits).map(|(id, &logit)| {
+        let mut score = f64::from(logit);
+        let count = output.iter().filter(|&&seen| seen == id).count();
+        if prompt.contains(&id) || count > 0 {
+            let penalty = f64::from(sampling.repetition_penalty);
+            score *= if score > 0.0 { 1.0 / penalty } else { penalty };
+        }
+        if count > 0 {
+            score -= f64::from(sampling.presence_penalty);
+            score -= f64::from(sampling.frequency_penalty) * count as f64;
+        }
+        score
+    });
+    let scores: Vec<f64> = penalised.collect();
+    let total: f64 = scores.iter().map(|score| score.exp()).sum();
+    scores.iter().map(|score| score - total.ln()).collect()
+}
+
+/// Of every answer, in sequences that share a prompt, begin together, lose their blocks and run ahead of the host.
+#[test]
+fn penalties_are_those_of_the_tokens_that_were_written() {
+    fn check<R: Recipe>() {
+        let model = TinyLlama::write(23).unwrap();
+        let penalised = |n, seed, max_tokens| {
+            let mut request = request(n);
+            let sampling = &mut request.sampling;
+            (sampling.seed, sampling.max_tokens) = (Some(seed), Some(max_tokens));
+            sampling.repetition_penalty = 1.4;
+            sampling.presence_penalty = 0.7;
+            sampling.frequency_penalty = -0.9;
+            (sampling.logprobs, sampling.processed_logprobs) = (Some(1), true);
+            request
+        };
+        let traffic = [
+            (0, penalised(4, 5, 20)),
+            (3, penalised(2, 6, 12)),
+            (9, penalised(1, 7, 30)),
+        ];
+        let mut engine = open::<R>(model.dir(), &setup(16, 9));
+        let (outputs, stats) = serve(&mut engine, &traffic);
+        assert!(
+            stats.preemptions > 0 && stats.cached_tokens > 0,
+            "{stats:?}"
+        );
+        let options = DeviceOptions { threads: Some(1) };
+        let mut solo = Solo::<Base>::load(model.dir(), &options, &mut |_, _| ()).unwrap();
+        let outputs = outputs.iter().zip(&traffic);
+        for (output, (_, request)) in
+            outputs.flat_map(|(all, asked)| all.iter().map(move |one| (one, asked)))
+        {
+            let (prompt, tokens) = (&request.prompt, &output.tokens);
+            let logits = solo.logits(&[&prompt[..], tokens].concat(), 64).unwrap();
+            let rows = logits.chunks(VOCAB).skip(prompt.len() - 1);
+            for (i, (logits, reported)) in rows.zip(&output.logprobs).enumerate() {
+                let expected = naive(logits, prompt, &tokens[..i], &request.sampling);
+                let found = f64::from(reported.as_ref().unwrap().logprob);
+                let expected = expected[tokens[i] as usize];
+                assert!(
+                    (found - expected).abs() < 1e-4,
+                    "token {i}: {found}, not {expected}"
+                );
+            }
+            assert_eq!(Some(tokens.len() as u32), request.sampling.max_tokens);
+        }
+    }
+    check::<Both>();
+    check::<AheadBoth>();
+}
+
 #[test]
 fn a_step_is_launched_before_the_tokens_of_the_last_one_are_known() {
     let model = TinyLlama::write(23).unwrap();
     let mut engine = open::<AheadBase>(model.dir(), &setup(64, 64));
-    let mut request = request(1);
-    request.sampling.repetition_penalty = 1.0;
-    let request = engine.validate(request, 0).unwrap();
+    // Also where the choice depends on them.
+    let request = engine.validate(request(1), 0).unwrap();
     engine.submit(request).unwrap();
     let tokens: Vec<usize> = std::iter::from_fn(|| {
         let events = (!engine.is_idle()).then(|| engine.step().unwrap())?;

@@ -150,6 +150,10 @@ macro_rules! suites {
                 rows::are_batch_invariant::<B>();
             }
             #[test]
+            fn kept_tokens() {
+                sampler::keeps_tokens::<B>();
+            }
+            #[test]
             fn process_logits() {
                 sampler::process_agrees::<B>();
             }

@@ -11,6 +11,7 @@ use engine_runtime::backend::cpu::{Cpu, Portable};
 use engine_runtime::backend::reference::Reference;
 use engine_runtime::backend::{
     Backend, DeviceError, DeviceOptions, Input, LogitEdit, Sampling, SamplingRow, SamplingTable,
+    Seen, TokenCache,
 };
 use engine_runtime::batch::{Capacity, DeviceBatch};
 use engine_runtime::checkpoint::{Checkpoint, CheckpointError, Fit, LoadError};
@@ -149,11 +150,19 @@ fn launch_panic<R: Recipe>(
     let words = [edit, bytemuck::cast_slice(&[row])].concat();
     let mut buffer = device.alloc("a table", words.len())?;
     device.upload(&mut buffer, &words)?;
+    let tokens = TokenCache {
+        ids: device.alloc("tokens", 1)?,
+        block_size: 1,
+    };
     let table = SamplingTable {
         vocab: VOCAB,
         rows: Input::new(&buffer, 2, 1),
-        seen: Input::new(&buffer, 0, 0),
         edits: Input::new(&buffer, 0, 1),
+        seen: Seen {
+            tokens: &tokens,
+            table_start: Input::new(&buffer, 0, 0),
+            blocks: Input::new(&buffer, 0, 0),
+        },
     };
     device.process_logits(logits, table, &mut scores)
 }

@@ -1,7 +1,7 @@
 //! The sampler over the reference backend, against the plainest implementation there is, in f64.
 
-use engine_runtime::backend::Backend;
 use engine_runtime::backend::reference::Reference;
+use engine_runtime::backend::{Backend, TokenCache};
 use engine_runtime::batch::{Batch, Capacity, DeviceBatch};
 use engine_runtime::dtype::Dense;
 use engine_runtime::models::Llama;
@@ -44,11 +44,10 @@ fn validated(prompt: &[u32], sampling: SamplingParams) -> ValidatedRequest {
 
 /// What the sampler makes of `logits` after `prompt` and `output`.
 fn sample(logits: &[f32], request: &ValidatedRequest, output: &[u32]) -> Sampled {
-    let mut settings = SamplingSettings::new(request, 0);
-    output.iter().for_each(|&token| settings.push(token));
+    let settings = SamplingSettings::new(request, 0);
     let mut table = TableRows::default();
     let position = request.prompt().len() + output.len();
-    settings.write(0, position, &[], &mut table);
+    settings.write(0, 0, position, &mut table);
     let mut device = Reference::default();
     type Sampler = DeviceSampler<Probe>;
     let mut sampler = Sampler::alloc(&mut device, 1, VOCAB).unwrap();
@@ -57,24 +56,42 @@ fn sample(logits: &[f32], request: &ValidatedRequest, output: &[u32]) -> Sampled
         seqs: 1,
         logits_rows: 1,
         table_rows: 1,
-        blocks_per_seq: 1,
         positions: 1,
-        seen_per_row: VOCAB,
+        blocks_per_seq: 8,
         edits_per_row: 2 * VOCAB,
     };
     let mut batch = DeviceBatch::alloc(&mut device, capacity).unwrap();
-    batch
-        .upload(&mut device, &Batch::default(), &table)
-        .unwrap();
+    let (tokens, staged) = seen(&mut device, request.prompt(), output);
+    batch.upload(&mut device, &staged, &table).unwrap();
     let mut array = device.alloc("logits", VOCAB).unwrap();
     device.upload(&mut array, logits).unwrap();
     let mut results = device.alloc("results", Sampler::STRIDE).unwrap();
     sampler
-        .launch(&mut device, &batch, &array, &mut results)
+        .launch(&mut device, &batch, &tokens, &array, &mut results)
         .unwrap();
     let mut words = vec![0; Sampler::STRIDE];
     device.read(&results, &mut words).unwrap();
     Sampler::report(&table, &words).next().unwrap()
+}
+
+/// What a sequence has seen on the device, in blocks of 4 from the last to the first, and its table in a batch.
+fn seen(device: &mut Reference, prompt: &[u32], output: &[u32]) -> (TokenCache<Reference>, Batch) {
+    let all = [prompt, output].concat();
+    let count = all.len().div_ceil(4);
+    let blocks: Vec<u32> = (0..count as u32).rev().collect();
+    let mut ids = vec![u32::MAX; 4 * count];
+    for (tokens, &block) in all.chunks(4).zip(&blocks) {
+        ids[4 * block as usize..][..tokens.len()].copy_from_slice(tokens);
+    }
+    let mut array = device.alloc("tokens", ids.len()).unwrap();
+    device.upload(&mut array, &ids).unwrap();
+    let mut batch = Batch::default();
+    batch.end_sequence(all.len() as u32, &blocks);
+    let tokens = TokenCache {
+        ids: array,
+        block_size: 4,
+    };
+    (tokens, batch)
 }
 
 /// Probabilities by the definitions of the settings, one after the other, with all penalties and biases in f64.

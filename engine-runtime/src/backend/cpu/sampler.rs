@@ -10,6 +10,7 @@
 mod chunk;
 mod cut;
 mod draw;
+mod history;
 mod logprobs;
 mod nucleus;
 mod order;
@@ -19,6 +20,7 @@ mod scratch;
 
 pub(super) use cut::Cut;
 pub(super) use draw::Draw;
+pub(super) use history::History;
 pub(super) use logprobs::Logprobs;
 pub(super) use nucleus::Nucleus;
 pub(super) use process::{Change, Peaks, Scale, Sum, Truncate};
@@ -42,7 +44,7 @@ pub(super) fn plain(row: &SamplingRow) -> bool {
 
 /// Whether some logits are changed by themselves.
 pub(super) fn changes(row: &SamplingRow) -> bool {
-    row.edits_start < row.edits_end || row.seen_start < row.seen_end
+    row.edits_start < row.edits_end || row.seen > 0
 }
 
 /// What all logits are divided by.

@@ -2,28 +2,31 @@
 //!
 //! A score that is not a number counts as minus infinity everywhere.
 
-use crate::backend::{LogitEdit, NO_TOKEN, SamplingRow, SeenToken};
+use std::collections::BTreeMap;
 
-/// Turns logits into scores in place: edits, penalties, temperature, top-k, top-p, min-p.
-pub(super) fn process(
-    row: &SamplingRow,
-    seen: &[SeenToken],
-    edits: &[LogitEdit],
-    scores: &mut [f32],
-) {
+use crate::backend::{LogitEdit, NO_TOKEN, SamplingRow};
+
+/// Turns logits into scores in place: edits, penalties, temperature, top-k, top-p, min-p. `seen` are the tokens in front
+/// of the choice, if penalties look at them.
+pub(super) fn process(row: &SamplingRow, seen: &[u32], edits: &[LogitEdit], scores: &mut [f32]) {
     for edit in &edits[row.edits_start as usize..row.edits_end as usize] {
         scores[edit.token as usize] += edit.bias;
     }
-    for SeenToken { token, count } in &seen[row.seen_start as usize..row.seen_end as usize] {
+    // How often each token was seen in the output.
+    let mut counts = BTreeMap::new();
+    for (position, token) in (0..).zip(seen) {
+        *counts.entry(token).or_insert(0) += u32::from(position >= row.prompt);
+    }
+    for (token, count) in counts {
         let score = &mut scores[*token as usize];
         if *score > 0.0 {
             *score /= row.repetition_penalty;
         } else {
             *score *= row.repetition_penalty;
         }
-        if *count > 0 {
+        if count > 0 {
             *score -= row.presence_penalty;
-            *score -= row.frequency_penalty * *count as f32;
+            *score -= row.frequency_penalty * count as f32;
         }
     }
     for score in scores.iter_mut().filter(|score| score.is_nan()) {

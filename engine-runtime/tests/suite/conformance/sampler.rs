@@ -2,8 +2,8 @@
 
 use engine_runtime::backend::reference::Reference;
 use engine_runtime::backend::{
-    LogitEdit, NO_LOGPROBS, NO_TOKEN, PROCESSED_LOGPROBS, RAW_LOGPROBS, SamplingRow, SamplingTable,
-    SeenToken,
+    BlockCopy, LogitEdit, NO_LOGPROBS, NO_TOKEN, PROCESSED_LOGPROBS, RAW_LOGPROBS, SamplingRow,
+    SamplingTable, Seen, TokenCache,
 };
 
 use super::answers::Answer;
@@ -17,7 +17,8 @@ pub(super) struct Case {
     /// [rows, vocab]
     pub(super) logits: Vec<f32>,
     pub(super) rows: Vec<SamplingRow>,
-    seen: Vec<SeenToken>,
+    /// The tokens in front of the choice of each row, a sequence each.
+    seen: Vec<Vec<u32>>,
     edits: Vec<LogitEdit>,
 }
 
@@ -31,8 +32,9 @@ const NEUTRAL: SamplingRow = SamplingRow {
     repetition_penalty: 1.0,
     presence_penalty: 0.0,
     frequency_penalty: 0.0,
-    seen_start: 0,
-    seen_end: 0,
+    sequence: 0,
+    seen: 0,
+    prompt: 0,
     edits_start: 0,
     edits_end: 0,
     top_logprobs: 0,
@@ -54,12 +56,14 @@ impl Case {
         };
         for row in 0..rows {
             case.spoil(random, row);
-            let (seen, edits) = (case.seen.len(), case.edits.len());
-            // Duplicates among edits add up; a token is seen once, with its count.
-            for token in random.permutation(vocab).into_iter().take(3) {
-                let (token, count) = (token as u32, random.below(3) as u32);
-                case.seen.push(SeenToken { token, count });
-            }
+            // Duplicates among edits add up; a token that is seen again counts in the output alone.
+            let edits = case.edits.len();
+            let few = vocab.min(1 + random.below(12));
+            let seen: Vec<u32> = (0..random.below(20))
+                .map(|_| random.below(few) as u32)
+                .collect();
+            let (len, prompt) = (seen.len(), random.below(seen.len() + 1));
+            case.seen.push(seen);
             for _ in 0..random.below(4) {
                 let (token, bias) = (random.below(vocab) as u32, random.values(1)[0]);
                 let bias = if random.below(3) == 0 {
@@ -79,8 +83,9 @@ impl Case {
                 repetition_penalty: [1.0, 1.3][random.below(2)],
                 presence_penalty: [0.0, 0.4][random.below(2)],
                 frequency_penalty: [0.0, -0.2][random.below(2)],
-                seen_start: seen as u32,
-                seen_end: case.seen.len() as u32,
+                sequence: row as u32,
+                seen: len as u32,
+                prompt: prompt as u32,
                 edits_start: edits as u32,
                 edits_end: case.edits.len() as u32,
                 top_logprobs: random.below(6) as u32,
@@ -215,16 +220,43 @@ impl Case {
 /// Settings in device memory.
 struct Tables<B: engine_runtime::backend::Backend> {
     rows: Staged<B, SamplingRow>,
-    seen: Staged<B, SeenToken>,
     edits: Staged<B, LogitEdit>,
+    tokens: TokenCache<B>,
+    table_start: Staged<B, u32>,
+    blocks: Staged<B, u32>,
 }
+
+/// Positions of a block.
+const BLOCK: usize = 4;
 
 impl<B: engine_runtime::backend::Backend> Tables<B> {
     fn put(device: &mut B, case: &Case) -> Self {
+        let blocks: usize = case
+            .seen
+            .iter()
+            .map(|seen| seen.len().div_ceil(BLOCK))
+            .sum();
+        // No block follows the one before it, and what is not a sequence's is no token.
+        let table: Vec<u32> = (0..blocks as u32).rev().collect();
+        let mut ids = vec![u32::MAX; blocks * BLOCK];
+        let mut starts = Vec::new();
+        let mut next = 0;
+        for seen in &case.seen {
+            starts.push(next as u32);
+            for tokens in seen.chunks(BLOCK) {
+                ids[table[next] as usize * BLOCK..][..tokens.len()].copy_from_slice(tokens);
+                next += 1;
+            }
+        }
         Self {
             rows: Staged::put(device, &case.rows),
-            seen: Staged::put(device, &case.seen),
             edits: Staged::put(device, &case.edits),
+            tokens: TokenCache {
+                ids: put(device, &ids),
+                block_size: BLOCK,
+            },
+            table_start: Staged::put(device, &starts),
+            blocks: Staged::put(device, &table),
         }
     }
 
@@ -232,8 +264,12 @@ impl<B: engine_runtime::backend::Backend> Tables<B> {
         SamplingTable {
             vocab,
             rows: self.rows.get(),
-            seen: self.seen.get(),
             edits: self.edits.get(),
+            seen: Seen {
+                tokens: &self.tokens,
+                table_start: self.table_start.get(),
+                blocks: self.blocks.get(),
+            },
         }
     }
 }
@@ -489,6 +525,32 @@ pub(super) fn compare_logprobs<B: Subject>(device: &mut B, case: &Case, random: 
         }
         assert_eq!(got[pairs..], vec![7; got.len() - pairs], "left as it was");
     }
+}
+
+/// Tokens are written where their keys and values are, behind the copies of a step.
+pub fn keeps_tokens<B: Subject>() {
+    let Some(mut device) = B::start(2) else {
+        return;
+    };
+    let mut tokens = TokenCache {
+        ids: put(
+            &mut device,
+            &[10, 11, 12, 13, 20, 21, 22, 23, 0, 0, 0, 0, 1, 1, 1, 1],
+        ),
+        block_size: 4,
+    };
+    let copies = [BlockCopy { from: 0, to: 2 }, BlockCopy { from: 1, to: 3 }];
+    let ids = Staged::put(&mut device, &[7_u32, 8, 9]);
+    let slots = Staged::put(&mut device, &[10_u32, 5, 15]);
+    let copies = Staged::put(&mut device, &copies);
+    device
+        .keep_tokens(ids.get(), slots.get(), copies.get(), &mut tokens)
+        .expect("launches");
+    let found = get(&mut device, &tokens.ids, 16);
+    assert_eq!(
+        found,
+        [10, 11, 12, 13, 20, 8, 22, 23, 10, 11, 7, 13, 20, 21, 22, 9]
+    );
 }
 
 pub fn is_batch_invariant<B: Subject>() {

@@ -1,11 +1,11 @@
 //! The sampler: what passes over whole rows is cut into spans, a task each, and what is left of a row is one task's.
 
 use crate::backend::cpu::memory::Disjoint;
-use crate::backend::cpu::sampler::{self, Cut, Scores, Size, Source};
+use crate::backend::cpu::sampler::{self, Cut, History, Scores, Size, Source};
 use crate::backend::cpu::{Array, Cpu, Isa};
 use crate::backend::{
-    Advance, Backend, DeviceError, Input, NO_LOGPROBS, NO_TOKEN, RAW_LOGPROBS, Sampling,
-    SamplingRow, SamplingTable,
+    Advance, Backend, BlockCopy, DeviceError, Input, NO_LOGPROBS, NO_TOKEN, RAW_LOGPROBS, Sampling,
+    SamplingRow, SamplingTable, TokenCache,
 };
 
 impl<I: Isa> Sampling for Cpu<I> {
@@ -144,7 +144,13 @@ impl<I: Isa> Cpu<I> {
         table: SamplingTable<'_, Self>,
         scores: &mut Scores,
     ) {
-        let (rows, seen, edits) = (table.rows.get(), table.seen.get(), table.edits.get());
+        let (rows, edits) = (table.rows.get(), table.edits.get());
+        let seen = History {
+            ids: table.seen.tokens.ids.get(),
+            block_size: table.seen.tokens.block_size,
+            table_start: table.seen.table_start.get(),
+            blocks: table.seen.blocks.get(),
+        };
         let scores_of = Disjoint::new(scores.scores.get_mut());
         let peaks = Disjoint::new(scores.peaks.get_mut());
         self.each_row_with(rows.len(), size.vocab, |isa, row, kept| {
@@ -284,6 +290,25 @@ impl<I: Isa> Cpu<I> {
 }
 
 impl<I: Isa> Advance for Cpu<I> {
+    fn keep_tokens(
+        &mut self,
+        ids: Input<'_, Self, u32>,
+        slots: Input<'_, Self, u32>,
+        copies: Input<'_, Self, BlockCopy>,
+        tokens: &mut TokenCache<Self>,
+    ) -> Result<(), DeviceError> {
+        let block_size = tokens.block_size;
+        let tokens = tokens.ids.get_mut();
+        for &BlockCopy { from, to } in copies.get() {
+            let [from, to] = [from, to].map(|block| block as usize * block_size);
+            tokens.copy_within(from..from + block_size, to);
+        }
+        for (&id, &slot) in ids.get().iter().zip(slots.get()) {
+            tokens[slot as usize] = id;
+        }
+        Ok(())
+    }
+
     fn advance(
         &mut self,
         ids: Input<'_, Self, u32>,

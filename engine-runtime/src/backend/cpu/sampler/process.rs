@@ -2,10 +2,10 @@
 
 use super::chunk::{peak, sum, weigh_kept};
 use super::order::{self, front};
-use super::{CHUNK, Cut, FRONT, Scratch, cut, divisor, largest, sums, top_k};
+use super::{CHUNK, Cut, FRONT, History, Scratch, cut, divisor, largest, sums, top_k};
 use crate::backend::cpu::isa::{Isa, Kernel};
 use crate::backend::cpu::rows::{load, store};
-use crate::backend::{LogitEdit, SamplingRow, SeenToken};
+use crate::backend::{LogitEdit, SamplingRow};
 
 /// The largest score of each chunk of a span.
 pub(in super::super) struct Peaks<'a> {
@@ -50,10 +50,15 @@ impl<I: Isa> Kernel<I> for Scale<'_> {
     }
 }
 
+/// What has happened to a token: its score is on its way from logit to score; it was seen, and in the output so often.
+const MARKED: u32 = 1 << 31;
+const SEEN: u32 = 1 << 30;
+const COUNT: u32 = SEEN - 1;
+
 /// Applies a row's edits and penalties to its scores.
 pub(in super::super) struct Change<'a> {
     pub row: &'a SamplingRow,
-    pub seen: &'a [SeenToken],
+    pub seen: History<'a>,
     pub edits: &'a [LogitEdit],
     pub logits: &'a [f32],
     pub scores: &'a mut [f32],
@@ -84,18 +89,27 @@ impl<I: Isa> Kernel<I> for Change<'_> {
             if marks[token] == 0 {
                 scores[token] = logits[token];
                 marked.push(edit.token);
-                marks[token] = 1;
+                marks[token] = MARKED;
             }
             scores[token] += edit.bias;
         }
-        for seen in &self.seen[row.seen_start as usize..row.seen_end as usize] {
-            let token = seen.token as usize;
+        let mut position = 0;
+        for &id in self.seen.of(row).flatten() {
+            let token = id as usize;
             if marks[token] == 0 {
                 scores[token] = logits[token];
-                marked.push(seen.token);
-                marks[token] = 1;
+                marked.push(id);
+                marks[token] = MARKED;
             }
-            penalise(row, seen.count, &mut scores[token]);
+            marks[token] |= SEEN;
+            marks[token] += u32::from(position >= row.prompt);
+            position += 1;
+        }
+        for &token in &*marked {
+            let mark = marks[token as usize];
+            if mark & SEEN != 0 {
+                penalise(row, mark & COUNT, &mut scores[token as usize]);
+            }
         }
         let divisor = divisor(row);
         for &token in &*marked {

@@ -3,8 +3,8 @@
 use crate::backend::reference::memory::{Array, View};
 use crate::backend::reference::{Reference, sampler};
 use crate::backend::{
-    Advance, Backend, DeviceError, Input, NO_LOGPROBS, NO_TOKEN, RAW_LOGPROBS, Sampling,
-    SamplingTable,
+    Advance, Backend, BlockCopy, DeviceError, Input, NO_LOGPROBS, NO_TOKEN, RAW_LOGPROBS, Sampling,
+    SamplingTable, TokenCache,
 };
 
 impl Sampling for Reference {
@@ -22,15 +22,28 @@ impl Sampling for Reference {
     ) -> Result<(), DeviceError> {
         let (logits, scores, vocab) = (*logits, *scores, table.vocab);
         let settings = View::of(table.rows);
-        let (seen, edits) = (View::of(table.seen), View::of(table.edits));
+        let edits = View::of(table.edits);
+        let (ids, block_size) = (table.seen.tokens.ids, table.seen.tokens.block_size);
+        let (starts, blocks) = (
+            View::of(table.seen.table_start),
+            View::of(table.seen.blocks),
+        );
         self.launch("process_logits", move |memory| {
-            let (seen, edits) = (memory.view(seen), memory.view(edits));
+            let edits = memory.view(edits);
+            let (ids, starts, blocks) = (memory.get(ids), memory.view(starts), memory.view(blocks));
             let logits = memory.get(logits);
             let mut scores = memory.get_mut(scores);
             for (i, row) in memory.view(settings).iter().enumerate() {
                 let scores = &mut scores[i * vocab..(i + 1) * vocab];
                 let start = row.logits_row as usize * vocab;
                 scores.copy_from_slice(&logits[start..start + vocab]);
+                let seen: Vec<u32> = (0..row.seen as usize)
+                    .map(|position| {
+                        let start = starts[row.sequence as usize] as usize;
+                        let block = blocks[start + position / block_size] as usize;
+                        ids[block * block_size + position % block_size]
+                    })
+                    .collect();
                 sampler::process(row, &seen, &edits, scores);
             }
             Ok(())
@@ -88,6 +101,30 @@ impl Sampling for Reference {
 }
 
 impl Advance for Reference {
+    fn keep_tokens(
+        &mut self,
+        ids: Input<'_, Self, u32>,
+        slots: Input<'_, Self, u32>,
+        copies: Input<'_, Self, BlockCopy>,
+        tokens: &mut TokenCache<Self>,
+    ) -> Result<(), DeviceError> {
+        let (ids, slots, copies) = (View::of(ids), View::of(slots), View::of(copies));
+        let (tokens, block_size) = (tokens.ids, tokens.block_size);
+        self.launch("keep_tokens", move |memory| {
+            let (ids, slots) = (memory.view(ids), memory.view(slots));
+            let copies = memory.view(copies);
+            let mut tokens = memory.get_mut(tokens);
+            for &BlockCopy { from, to } in &*copies {
+                let [from, to] = [from, to].map(|block| block as usize * block_size);
+                tokens.copy_within(from..from + block_size, to);
+            }
+            for (&id, &slot) in ids.iter().zip(&*slots) {
+                tokens[slot as usize] = id;
+            }
+            Ok(())
+        })
+    }
+
     fn advance(
         &mut self,
         ids: Input<'_, Self, u32>,
