@@ -62,6 +62,8 @@ ops! {
     GatherRows = "gather_rows" [],
     /// Products of rows with the output matrix, in f32.
     Logits = "logits" [Head],
+    /// A step's tokens to where their keys and values are, for penalties.
+    KeepTokens = "keep_tokens" [],
     /// Penalties, temperature and truncation.
     ProcessLogits = "process_logits" [],
     /// Tokens of one step as the ids of the next.

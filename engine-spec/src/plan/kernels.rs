@@ -38,6 +38,7 @@ impl Answers {
             | Op::Attention
             | Op::GatherRows
             | Op::Logits
+            | Op::KeepTokens
             | Op::ProcessLogits
             | Op::Sample => true,
         }

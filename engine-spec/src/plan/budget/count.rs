@@ -251,8 +251,8 @@ impl Count<'_> {
         let width = dim.next_multiple_of(VECTOR);
         let tile = TILE * (width + 2 + PARTITION + VECTOR);
         let attention = queries * (dim + width + 2) + tile + PARTITION * (dim + width);
-        // A weight, its rank, and a sum for every 128.
-        4 * attention + 12 * vocab + vocab / 16
+        // A token's rank, its mark, and its place among those that are marked.
+        4 * attention + 16 * vocab
     }
 
     /// Rows of logits in a step: one for each sequence, and one for each token that is drafted for it.
@@ -288,18 +288,16 @@ impl Count<'_> {
         })
     }
 
-    /// Ids, positions, slots and block tables, the sampler's rows, what penalties have seen, and what requests change.
+    /// Ids, positions, slots and block tables, the sampler's rows, and what requests change.
     fn inputs(&self) -> Line {
         let limits = &self.plan.limits;
         let tokens = limits.max_batched_tokens.saturating_mul(4 * 4);
         let tables = limits
             .max_seqs
             .saturating_mul(limits.max_model_len.div_ceil(limits.block_size) * 4);
-        // A token counts once, however often it was seen.
-        let seen = limits.max_model_len.min(wide(self.config.dims.vocab));
         let pairs = limits
             .max_seqs
-            .saturating_mul(seen + wide(bounds::EDITS))
+            .saturating_mul(wide(bounds::EDITS))
             .saturating_mul(8);
         let rows = self.logits_rows().saturating_mul(256);
         let all = [tables, pairs, rows];
@@ -311,10 +309,7 @@ impl Count<'_> {
         Line {
             what: "step inputs",
             bytes: all.saturating_mul(copies),
-            of: format!(
-                "{} sequences, each with penalties and biases",
-                limits.max_seqs
-            ),
+            of: format!("{} sequences, each with biases", limits.max_seqs),
             lower: Some("max-seqs or max-model-len"),
         }
     }

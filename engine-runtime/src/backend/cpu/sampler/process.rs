@@ -93,8 +93,7 @@ impl<I: Isa> Kernel<I> for Change<'_> {
             }
             scores[token] += edit.bias;
         }
-        let mut position = 0;
-        for &id in self.seen.of(row).flatten() {
+        for (position, &id) in (0..).zip(self.seen.of(row).flatten()) {
             let token = id as usize;
             if marks[token] == 0 {
                 scores[token] = logits[token];
@@ -103,7 +102,6 @@ impl<I: Isa> Kernel<I> for Change<'_> {
             }
             marks[token] |= SEEN;
             marks[token] += u32::from(position >= row.prompt);
-            position += 1;
         }
         for &token in &*marked {
             let mark = marks[token as usize];
