@@ -1,4 +1,4 @@
-//! One line for each case: its time, the share of the limit that it is bound by, and that share beside a saved run's.
+//! One line for each case: its time, the share of the limit that it is bound by, and both beside a saved run's.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -44,8 +44,14 @@ pub struct Work {
 pub struct Figures {
     words: Vec<String>,
     save: Option<PathBuf>,
-    earlier: HashMap<String, f64>,
+    earlier: HashMap<String, Earlier>,
     saved: String,
+}
+
+/// A figure of an earlier run.
+struct Earlier {
+    share: f64,
+    seconds: f64,
 }
 
 impl Limits {
@@ -104,10 +110,13 @@ impl Figures {
     }
 }
 
-/// Set and case, and the share of the limit.
-fn saved_figure(line: &str) -> Option<(String, f64)> {
-    let (name, share) = line.rsplit_once('\t')?;
-    Some((name.to_owned(), share.parse().ok()?))
+/// Set and case, the share of the limit, and the time in seconds.
+fn saved_figure(line: &str) -> Option<(String, Earlier)> {
+    let mut fields = line.split('\t');
+    let name = fields.next()?.to_owned();
+    let mut number = || fields.next()?.parse().ok();
+    let (share, seconds) = (number()?, number()?);
+    Some((name, Earlier { share, seconds }))
 }
 
 impl<I: Isa> Bench<'_, I> {
@@ -138,10 +147,15 @@ impl<I: Isa> Bench<'_, I> {
             share * 100.0
         );
         if let Some(earlier) = self.figures.earlier.get(&name) {
-            write!(line, " {:.2} times the earlier", share / earlier).expect("a string takes text");
+            let (share, speed) = (share / earlier.share, earlier.seconds / time);
+            write!(
+                line,
+                " {share:.2} times the share, {speed:.2} times the speed"
+            )
+            .expect("a string takes text");
         }
         println!("{}", line.trim_end());
-        writeln!(self.figures.saved, "{name}\t{share:.4}").expect("a string takes text");
+        writeln!(self.figures.saved, "{name}\t{share:.4}\t{time:e}").expect("a string takes text");
     }
 }
 
