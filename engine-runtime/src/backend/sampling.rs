@@ -143,7 +143,7 @@ pub trait Sampling: Backend {
 
 /// Tokens that steps leave on the device for later ones.
 pub trait Advance: Sampling {
-    /// Copies the blocks of `copies`, then keeps a step's tokens: tokens[slots[row]] = ids[row].
+    /// Copies the blocks of `copies`, then keeps a step's tokens: `tokens[slots[row]] = ids[row]`.
     fn keep_tokens(
         &mut self,
         ids: Input<'_, Self, u32>,

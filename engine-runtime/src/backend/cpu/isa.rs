@@ -7,7 +7,7 @@
 //!
 //! A kernel has one answer on every instruction set, bit for bit. Operations on lanes are those of IEEE 754 everywhere,
 //! a product that is added to is rounded once with it ([`Isa::mul_add`]), and what runs across lanes is summed in
-//! [`Sums`] alone, whose order knows nothing of a vector's width. Two things are excepted: products in bf16 on
+//! `Sums` alone, whose order knows nothing of a vector's width. Two things are excepted: products in bf16 on
 //! [`Avx512Bf16`], whose instruction rounds as it likes, and x86-64 processors from before 2013, which cannot round a
 //! product and a sum as one ([`Portable`]).
 
