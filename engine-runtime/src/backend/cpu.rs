@@ -19,6 +19,7 @@ mod ops;
 mod pool;
 mod rows;
 mod sampler;
+mod tiles;
 
 pub use cache::Cache;
 pub use isa::*;

@@ -18,12 +18,13 @@ use super::isa::{Dot, Isa, Kernel};
 use super::lent::Lent;
 use super::memory::{Disjoint, Scratch};
 use super::pool::Pool;
+use super::tiles::{MAX_TILE, Tiles};
 use crate::backend::{HeadLayout, Heads};
 use crate::dtype::Float;
 use partition::{Located, PARTITION, cut};
 use plan::{Plan, Share, Split};
-use state::{Partial, State, Tiles};
-use tile::{MAX_TILE, add_values, score, soften};
+use state::{Partial, State};
+use tile::{add_values, score, soften};
 
 /// [`AttentionBatch`](crate::backend::AttentionBatch), looked up.
 #[derive(Clone, Copy)]
@@ -129,7 +130,7 @@ impl<I: Dot<D>, D: Float> Kernel<I> for Task<'_, '_, D> {
         let (share, layout) = (work.share, work.call.heads.layout);
         let dim = layout.head_dim;
         let tiles = Tiles::of::<I>(share.rows.len() * layout.group());
-        let mut state = State::<D>::new(self.scratch, tiles.queries, dim);
+        let mut state = State::<D>::new(self.scratch, tiles.rows, dim);
         work.load_queries(tiles, state.queries);
         for partition in share.partitions.clone() {
             let located = work.locate(partition, state.packed);

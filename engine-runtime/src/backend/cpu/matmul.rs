@@ -13,6 +13,7 @@ use self::product::{Grid, Product};
 use super::isa::{Dot, Isa, Kernel};
 use super::matrix::Matrix;
 use super::memory::Disjoint;
+use super::tiles::Tiles;
 use super::{Cpu, experts::Grouping};
 use crate::dtype::Float;
 
@@ -37,7 +38,7 @@ impl<I: Isa> Cpu<I> {
         if rows == 0 || w.rows == 0 {
             return;
         }
-        let (isa, tiles) = (self.isa, Tiles::new::<I>(rows));
+        let (isa, tiles) = (self.isa, Tiles::of::<I>(rows));
         let groups = w.groups();
         let packed = self.scratch.take::<I::Group>(rows * groups);
         let rows_of = Disjoint::new(packed);
@@ -85,7 +86,7 @@ impl<I: Isa> Cpu<I> {
         let packed = self.scratch.take::<I::Group>(sources.len() * groups);
         let chosen: Vec<_> = grouping
             .experts()
-            .map(|(expert, pairs)| (expert, pairs.clone(), Tiles::new::<I>(pairs.len())))
+            .map(|(expert, pairs)| (expert, pairs.clone(), Tiles::of::<I>(pairs.len())))
             .collect();
         let tiles: Vec<(usize, usize)> = chosen
             .iter()
@@ -153,33 +154,6 @@ impl Places<'_> {
             Self::Same(first) => first + row,
             Self::Listed(rows) => rows[row] as usize,
         }
-    }
-}
-
-/// How rows are cut: tiles of `height`, the last one of what is left.
-#[derive(Clone, Copy)]
-struct Tiles {
-    rows: usize,
-    height: usize,
-}
-
-impl Tiles {
-    fn new<I: Isa>(rows: usize) -> Self {
-        let tiles = rows.div_ceil(I::TILE_ROWS);
-        Self {
-            rows,
-            height: rows.div_ceil(tiles),
-        }
-    }
-
-    fn count(self) -> usize {
-        self.rows.div_ceil(self.height)
-    }
-
-    /// First row and height of a tile.
-    fn tile(self, tile: usize) -> (usize, usize) {
-        let first = tile * self.height;
-        (first, self.height.min(self.rows - first))
     }
 }
 

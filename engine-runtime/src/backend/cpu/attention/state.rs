@@ -3,39 +3,13 @@
 use std::ops::Range;
 
 use super::partition::{PARTITION, PIECE};
-use super::tile::{MAX_TILE, STRIDE};
+use super::tile::STRIDE;
 use crate::backend::cpu::exp::exp;
 use crate::backend::cpu::isa::{Isa, MAX_LANES};
 use crate::backend::cpu::memory::Scratch;
 use crate::backend::cpu::rows::{load, store};
+use crate::backend::cpu::tiles::MAX_TILE;
 use crate::dtype::Element;
-
-/// How queries are cut: tiles of `height`, which the registers hold beside two vectors, the last one of what is left.
-#[derive(Clone, Copy)]
-pub(super) struct Tiles {
-    pub queries: usize,
-    height: usize,
-}
-
-impl Tiles {
-    pub fn of<I: Isa>(queries: usize) -> Self {
-        let tiles = queries.div_ceil(I::TILE_ROWS.min(MAX_TILE)).max(1);
-        Self {
-            queries,
-            height: queries.div_ceil(tiles).max(1),
-        }
-    }
-
-    pub fn count(self) -> usize {
-        self.queries.div_ceil(self.height)
-    }
-
-    /// First query and height of a tile.
-    pub fn tile(self, tile: usize) -> (usize, usize) {
-        let first = tile * self.height;
-        (first, self.height.min(self.queries - first))
-    }
-}
 
 /// The results of some queries over some positions. `width` is head_dim, up to a multiple of every vector; what is added
 /// stays zero.

@@ -12,8 +12,6 @@ use crate::backend::cpu::isa::{Dot, Isa, Sums};
 use crate::backend::cpu::rows::{load, store};
 use crate::dtype::Float;
 
-/// Queries that are computed together, at most.
-pub(super) const MAX_TILE: usize = 12;
 /// From the weights of one query to those of the next: not a power of two, which few lines of a cache would share.
 pub(super) const STRIDE: usize = PARTITION + PIECE;
 

@@ -7,11 +7,12 @@
 
 use std::ops::Range;
 
-use super::{AHEAD, Places, Tiles};
+use super::{AHEAD, Places};
 use crate::backend::cpu::isa::{Ahead, Dot, Kernel};
 use crate::backend::cpu::matrix::Matrix;
 use crate::backend::cpu::memory::Disjoint;
 use crate::backend::cpu::rows::{load, store};
+use crate::backend::cpu::tiles::Tiles;
 use crate::dtype::Float;
 
 /// Weights times rows that are worth waking another thread for.
@@ -198,7 +199,7 @@ impl<I: Dot<D>, D: Float> Product<'_, I, D> {
             (10, _) => self.tile::<10, 2>(isa, at),
             (11, _) => self.tile::<11, 2>(isa, at),
             (12, _) => self.tile::<12, 2>(isa, at),
-            _ => unreachable!("no instruction set has more than 12 tile rows"),
+            _ => unreachable!("at most MAX_TILE rows together"),
         }
     }
 
