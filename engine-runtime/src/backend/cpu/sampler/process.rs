@@ -50,8 +50,8 @@ impl<I: Isa> Kernel<I> for Scale<'_> {
     }
 }
 
-/// What has happened to a token: its score is on its way from logit to score; it was seen, and in the output so often.
-const MARKED: u32 = 1 << 31;
+/// What has happened to a marked token, whose score is on its way from logit to score: it was seen, and in the output so
+/// often.
 const SEEN: u32 = 1 << 30;
 const COUNT: u32 = SEEN - 1;
 
@@ -78,39 +78,31 @@ impl<I: Isa> Kernel<I> for Change<'_> {
             peaks,
             ..
         } = self;
-        let Scratch { marks, marked, .. } = self.scratch;
-        marks.resize(marks.len().max(scores.len()), 0);
-        // Now and not when a row is done: it may have come to no end.
-        for token in marked.drain(..) {
-            marks[token as usize] = 0;
-        }
+        let scratch = self.scratch;
+        scratch.unmark(scores.len());
         for edit in &self.edits[row.edits_start as usize..row.edits_end as usize] {
             let token = edit.token as usize;
-            if marks[token] == 0 {
+            if scratch.mark(edit.token) {
                 scores[token] = logits[token];
-                marked.push(edit.token);
-                marks[token] = MARKED;
             }
             scores[token] += edit.bias;
         }
         for (position, &id) in (0..).zip(self.seen.of(row).flatten()) {
             let token = id as usize;
-            if marks[token] == 0 {
+            if scratch.mark(id) {
                 scores[token] = logits[token];
-                marked.push(id);
-                marks[token] = MARKED;
             }
-            marks[token] |= SEEN;
-            marks[token] += u32::from(position >= row.prompt);
+            scratch.marks[token] |= SEEN;
+            scratch.marks[token] += u32::from(position >= row.prompt);
         }
-        for &token in &*marked {
-            let mark = marks[token as usize];
+        for &token in &scratch.marked {
+            let mark = scratch.marks[token as usize];
             if mark & SEEN != 0 {
                 penalise(row, mark & COUNT, &mut scores[token as usize]);
             }
         }
         let divisor = divisor(row);
-        for &token in &*marked {
+        for &token in &scratch.marked {
             let token = token as usize;
             let score = scores[token];
             scores[token] = match score.is_nan() {
