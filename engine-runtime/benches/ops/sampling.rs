@@ -18,22 +18,8 @@ const TOP: usize = 20;
 const STRIDE: usize = 3 + 2 * TOP;
 
 const GREEDY: SamplingRow = SamplingRow {
-    logits_row: 0,
-    temperature: 0.0,
-    top_p: 1.0,
-    min_p: 0.0,
-    top_k: 0,
     uniform: 0.7,
-    repetition_penalty: 1.0,
-    presence_penalty: 0.0,
-    frequency_penalty: 0.0,
-    sequence: 0,
-    seen: 0,
-    prompt: 0,
-    edits_start: 0,
-    edits_end: 0,
-    top_logprobs: 0,
-    logprobs: NO_LOGPROBS,
+    ..SamplingRow::GREEDY
 };
 
 /// Name, how far logits are apart, and settings.

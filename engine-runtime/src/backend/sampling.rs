@@ -42,6 +42,28 @@ pub struct SamplingRow {
 
 impl Element for SamplingRow {}
 
+impl SamplingRow {
+    /// The likeliest token of the first row, every setting off and nothing to report.
+    pub const GREEDY: Self = Self {
+        logits_row: 0,
+        temperature: 0.0,
+        top_p: 1.0,
+        min_p: 0.0,
+        top_k: 0,
+        uniform: 0.0,
+        repetition_penalty: 1.0,
+        presence_penalty: 0.0,
+        frequency_penalty: 0.0,
+        sequence: 0,
+        seen: 0,
+        prompt: 0,
+        edits_start: 0,
+        edits_end: 0,
+        top_logprobs: 0,
+        logprobs: NO_LOGPROBS,
+    };
+}
+
 /// A bias added to one token's logit; minus infinity bans it.
 #[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]

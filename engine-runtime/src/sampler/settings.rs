@@ -72,26 +72,21 @@ impl SamplingSettings {
         let ends = eos.iter().chain(&sampling.stop_token_ids);
         Self {
             constant: SamplingRow {
-                logits_row: 0,
                 temperature: sampling.temperature,
                 top_p: sampling.top_p,
                 min_p: sampling.min_p,
                 top_k: sampling.top_k,
-                uniform: 0.0,
                 repetition_penalty: sampling.repetition_penalty,
                 presence_penalty: sampling.presence_penalty,
                 frequency_penalty: sampling.frequency_penalty,
-                sequence: 0,
-                seen: 0,
-                prompt: 0,
-                edits_start: 0,
-                edits_end: 0,
                 top_logprobs: sampling.logprobs.unwrap_or(0),
                 logprobs: match (sampling.logprobs, sampling.processed_logprobs) {
                     (None, _) => NO_LOGPROBS,
                     (Some(_), false) => RAW_LOGPROBS,
                     (Some(_), true) => PROCESSED_LOGPROBS,
                 },
+                // The rest is another one each step.
+                ..SamplingRow::GREEDY
             },
             seed: request.seed(),
             index,

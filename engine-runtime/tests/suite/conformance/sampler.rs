@@ -23,22 +23,9 @@ pub(super) struct Case {
 }
 
 const NEUTRAL: SamplingRow = SamplingRow {
-    logits_row: 0,
     temperature: 1.0,
-    top_p: 1.0,
-    min_p: 0.0,
-    top_k: 0,
-    uniform: 0.0,
-    repetition_penalty: 1.0,
-    presence_penalty: 0.0,
-    frequency_penalty: 0.0,
-    sequence: 0,
-    seen: 0,
-    prompt: 0,
-    edits_start: 0,
-    edits_end: 0,
-    top_logprobs: 0,
     logprobs: RAW_LOGPROBS,
+    ..SamplingRow::GREEDY
 };
 
 impl Case {
