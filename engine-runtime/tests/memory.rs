@@ -2,8 +2,7 @@
 
 #[cfg(target_os = "linux")]
 use std::path::Path;
-#[cfg(target_os = "linux")]
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use engine_runtime::backend::cpu::{Cpu, Portable};
 use engine_runtime::backend::{Backend, DeviceOptions};
@@ -71,8 +70,15 @@ fn with(kv_memory: KvMemory) -> Limits {
     }
 }
 
+/// Two of these tests look at the memory of the whole process: all of them run one at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn keys_and_values_are_what_the_recipe_says() {
+    let _alone = alone();
     let tiny = TinyLlama::write(1).unwrap();
     let kv = |memory| budget(&tiny, &with(memory), HOST).kv();
     assert_eq!(kv(KvMemory::Needed), 4 * SEQUENCE);
@@ -84,6 +90,7 @@ fn keys_and_values_are_what_the_recipe_says() {
 /// What is counted is what is opened: a device that holds the weights and half of the cache gets half of the cache.
 #[test]
 fn an_engine_takes_no_more_than_was_counted() {
+    let _alone = alone();
     let tiny = TinyLlama::write(1).unwrap();
     let all = |memory| {
         let fit = fit(&tiny, &with(memory));
@@ -108,6 +115,7 @@ fn an_engine_takes_no_more_than_was_counted() {
 
 #[test]
 fn what_is_not_free_is_refused_with_its_lines_and_a_way_out() {
+    let _alone = alone();
     let tiny = TinyLlama::write(1).unwrap();
     let budget = |limits: &Limits| budget(&tiny, limits, HOST);
     let all = budget(&LIMITS);
@@ -157,6 +165,7 @@ fn what_is_not_free_is_refused_with_its_lines_and_a_way_out() {
 
 #[test]
 fn a_cache_beyond_what_is_free_is_no_engine() {
+    let _alone = alone();
     let tiny = TinyLlama::write(1).unwrap();
     let options = DeviceOptions { threads: Some(1) };
     let mut device = Cpu::<Portable>::open(&options).unwrap();
@@ -183,14 +192,11 @@ fn a_cache_beyond_what_is_free_is_no_engine() {
 /// the rows of attention, 4 heads of 8, or of the feed-forward block, 48 elements.
 #[test]
 fn scratch_is_counted_for_the_widest_product() {
+    let _alone = alone();
     let tiny = TinyLlama::write(1).unwrap();
     let scratch = fit(&tiny, &LIMITS).memory.scratch;
     assert_eq!(scratch, 96 * (48 + 1) * 4);
 }
-
-/// Held by whoever looks at the memory of this process.
-#[cfg(target_os = "linux")]
-static ALONE: Mutex<()> = Mutex::new(());
 
 /// Bytes of this process that are in memory.
 #[cfg(target_os = "linux")]
@@ -221,7 +227,7 @@ engine_runtime::recipe! {
 #[cfg(target_os = "linux")]
 #[test]
 fn an_engine_with_experts_takes_what_was_counted() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/qwen3-moe");
     let checkpoint = Checkpoint::open(&folder).unwrap();
     let fit = <Routed as Recipe>::Model::check(&checkpoint, &WIDE).unwrap();
@@ -235,7 +241,7 @@ fn an_engine_with_experts_takes_what_was_counted() {
     let engine = open::<Routed>(&folder, &setup);
     let taken = resident() - before;
     drop(engine);
-    // Other tests have small engines.
+    // What the program itself touches on the way.
     let slack = 4 << 20;
     assert!(
         budget.hold(Some(taken - slack)).is_err(),
@@ -247,6 +253,7 @@ fn an_engine_with_experts_takes_what_was_counted() {
 /// sequences, which lie in memory three times.
 #[test]
 fn threads_and_requests_are_counted() {
+    let _alone = alone();
     let tiny = TinyLlama::write(1).unwrap();
     let all = |threads, eos: &[u32], max_seqs| {
         let limits = Limits { max_seqs, ..LIMITS };
@@ -270,8 +277,8 @@ fn threads_and_requests_are_counted() {
 #[cfg(target_os = "linux")]
 #[test]
 fn an_engine_has_its_memory_when_it_opens() {
+    let _alone = alone();
     const CACHE: u64 = 256 << 20;
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let tiny = TinyLlama::write(1).unwrap();
     let setup = Setup {
         limits: with(KvMemory::Bytes(CACHE)),
