@@ -7,56 +7,32 @@ As llama.py, but for what this fork lacks or has otherwise: one KV cache for all
 calls on an array of candidates.
 """
 
-import argparse
 import ctypes
 from importlib.metadata import version
 
 import numpy as np
+from gguf_peer import BATCH, GgufPeer, main
 from ik_llama_cpp import _ctypes_api as api
-from workload import Sampling, Stopwatch, Timing, Workload, serve
+from workload import Sampling, Stopwatch, Timing, Workload
 
-BATCH = 2048
-UBATCH = 512
 CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 
-class IkLlamaCpp:
-    """One model, and a context of the size that a workload needs."""
+class IkLlamaCpp(GgufPeer):
+    api, name = api, "ik_llama.cpp"
 
     def __init__(self, path: str, threads: int, flash: bool) -> None:
-        api.llama_backend_init()
-        self.model = api.llama_model_load_from_file(path.encode(), api.llama_model_default_params())
-        if not self.model:
-            raise RuntimeError(f"ik_llama.cpp cannot load {path}")
-        self.vocab = api.llama_vocab_n_tokens(api.llama_model_get_vocab(self.model))
-        self.threads, self.flash = threads, flash
-        self.batch = api.llama_batch_init(BATCH, 0, 1)
-        self.context, self.size = None, None
+        super().__init__(path, threads, flash)
         self.penalties = api._lib.llama_sample_repetition_penalties
         self.penalties.restype = None
         self.penalties.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
         self.penalties.argtypes += [ctypes.c_float] * 3
 
-    def measure(self, workload: Workload) -> Timing:
-        self.open_context(workload)
-        # The first run touches memory for the first time and wakes the threads.
-        self.run(Workload(min(workload.prompt, UBATCH), 2, workload.seqs, workload.sampling))
-        return self.run(workload)
+    def describe(self) -> str:
+        return f"ik-llama-cpp-python {version('ik-llama-cpp-python')}"
 
-    def open_context(self, workload: Workload) -> None:
-        size = (workload.seqs, -(-(workload.prompt + workload.decode + 1) // 256) * 256)
-        if size == self.size:
-            return
-        if self.context:
-            api.llama_free(self.context)
-        settings = api.llama_context_default_params()
-        settings.n_seq_max, settings.n_ctx = size[0], size[0] * size[1]
-        settings.n_batch, settings.n_ubatch = BATCH, UBATCH
-        settings.n_threads = settings.n_threads_batch = self.threads
+    def configure(self, settings) -> None:
         settings.flash_attn = self.flash
-        self.context, self.size = api.llama_init_from_model(self.model, settings), size
-        if not self.context:
-            raise RuntimeError("ik_llama.cpp cannot open a context")
 
     def run(self, workload: Workload) -> Timing:
         api.llama_kv_cache_clear(self.context)
@@ -111,19 +87,5 @@ class IkLlamaCpp:
         return api.llama_sample_token(self.context, pointer)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("model")
-    parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--flash", choices=("off", "on"), required=True)
-    args = parser.parse_args()
-
-    def open_peer():
-        peer = IkLlamaCpp(args.model, args.threads, args.flash == "on")
-        return f"ik-llama-cpp-python {version('ik-llama-cpp-python')}", peer.measure
-
-    serve(open_peer)
-
-
 if __name__ == "__main__":
-    main()
+    main(IkLlamaCpp)

@@ -7,16 +7,13 @@ Prompts go in together, in batches of 2048 that llama.cpp cuts into pieces of 51
 in the KV cache. A sampled token comes from llama.cpp's own sampler chain, a greedy one from numpy's argmax.
 """
 
-import argparse
 import re
 from dataclasses import dataclass
 
 import llama_cpp as api
 import numpy as np
-from workload import Sampling, Stopwatch, Timing, Workload, serve
-
-BATCH = 2048
-UBATCH = 512
+from gguf_peer import BATCH, GgufPeer, main
+from workload import Sampling, Stopwatch, Timing, Workload
 
 
 @dataclass(frozen=True)
@@ -29,50 +26,24 @@ class Row:
     wanted: bool
 
 
-class LlamaCpp:
-    """One model, and a context of the size that a workload needs."""
+class LlamaCpp(GgufPeer):
+    api, name = api, "llama.cpp"
 
     def __init__(self, path: str, threads: int, flash: bool) -> None:
         # Kept alive: llama.cpp calls it for as long as the process lives.
         self.quiet = api.llama_log_callback(lambda level, text, data: None)
         api.llama_log_set(self.quiet, None)
-        api.llama_backend_init()
-        self.model = api.llama_model_load_from_file(path.encode(), api.llama_model_default_params())
-        if not self.model:
-            raise RuntimeError(f"llama.cpp cannot load {path}")
-        self.vocab = api.llama_vocab_n_tokens(api.llama_model_get_vocab(self.model))
-        self.threads, self.flash = threads, flash
-        self.batch = api.llama_batch_init(BATCH, 0, 1)
-        self.context, self.size = None, None
+        super().__init__(path, threads, flash)
 
     def describe(self) -> str:
         built_with = re.findall(r"(\w+) = 1", api.llama_print_system_info().decode())
         return f"llama-cpp-python {api.__version__} with {' '.join(built_with)}"
 
-    def measure(self, workload: Workload) -> Timing:
-        self.open_context(workload)
-        # The first run touches memory for the first time and wakes the threads.
-        self.run(Workload(min(workload.prompt, UBATCH), 2, workload.seqs, workload.sampling))
-        return self.run(workload)
-
-    def open_context(self, workload: Workload) -> None:
-        # A multiple of 256, which llama.cpp rounds to.
-        size = (workload.seqs, -(-(workload.prompt + workload.decode + 1) // 256) * 256)
-        if size == self.size:
-            return
-        if self.context:
-            api.llama_free(self.context)
-        settings = api.llama_context_default_params()
-        settings.n_seq_max, settings.n_ctx = size[0], size[0] * size[1]
-        settings.n_batch, settings.n_ubatch = BATCH, UBATCH
-        settings.n_threads = settings.n_threads_batch = self.threads
+    def configure(self, settings) -> None:
         settings.flash_attn_type = (
             api.LLAMA_FLASH_ATTN_TYPE_ENABLED if self.flash else api.LLAMA_FLASH_ATTN_TYPE_DISABLED
         )
         settings.kv_unified = False
-        self.context, self.size = api.llama_init_from_model(self.model, settings), size
-        if not self.context:
-            raise RuntimeError("llama.cpp cannot open a context")
 
     def run(self, workload: Workload) -> Timing:
         api.llama_memory_clear(api.llama_get_memory(self.context), True)
@@ -135,19 +106,5 @@ class LlamaCpp:
         return chain
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("model")
-    parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--flash", choices=("off", "on"), required=True)
-    args = parser.parse_args()
-
-    def open_peer():
-        peer = LlamaCpp(args.model, args.threads, args.flash == "on")
-        return peer.describe(), peer.measure
-
-    serve(open_peer)
-
-
 if __name__ == "__main__":
-    main()
+    main(LlamaCpp)
